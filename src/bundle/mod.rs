@@ -1,0 +1,1 @@
+//! Dockerrun rendering and the deterministic source bundle.

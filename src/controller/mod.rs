@@ -1,0 +1,1 @@
+//! The loop: lease, wake-ups, cadence, turns.

@@ -1,0 +1,1 @@
+//! The built-in cloud: Elastic Beanstalk, ECR, S3 and STS as the SDK sees them.

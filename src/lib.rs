@@ -1,0 +1,18 @@
+//! Beansprout gives every feature its own environment on AWS Elastic Beanstalk
+//! and takes it away when its time is up.
+
+pub mod act;
+pub mod aws;
+pub mod bundle;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod controller;
+pub mod emulator;
+pub mod model;
+pub mod observe;
+pub mod plan;
+pub mod provider;
+pub mod status;
+pub mod store;
+pub mod telemetry;

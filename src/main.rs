@@ -1,0 +1,2 @@
+//! sprout
+fn main() {}

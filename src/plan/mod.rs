@@ -1,0 +1,1 @@
+//! Decisions: a pure function from a snapshot to a complete plan.

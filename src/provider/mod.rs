@@ -1,0 +1,1 @@
+//! What makes environments: Elastic Beanstalk.

@@ -1,0 +1,1 @@
+//! What people are told about a feature, derived from a snapshot and a plan.

@@ -1,0 +1,1 @@
+//! The desired-state store: what is wanted, what we remember, what we show.

@@ -1,0 +1,1 @@
+//! Logging for people and for machines.
