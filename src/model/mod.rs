@@ -1,1 +1,29 @@
-//! Nouns: what the user writes, what we remember and what the cloud showed. No I/O, no clock.
+//! Nouns: what the user writes, what we remember and what the cloud showed.
+//! No I/O, no clock, no randomness; everything is Eq, Ord and Hash.
+
+mod condition;
+mod environment;
+mod feature;
+mod ids;
+mod record;
+mod snapshot;
+mod view;
+
+pub use condition::{Condition, ConditionKind, Truth};
+pub use environment::{Environment, EnvironmentStatus, Health, ServiceEvent, Severity};
+pub use feature::{
+    Dockerrun, Feature, FeatureSpec, Heal, Metadata, Notify, Scalar, Setting, Source, Ttl, TtlFrom, Variable,
+};
+pub use ids::{
+    ApplicationName, Digest, EnvironmentId, EnvironmentName, FeatureName, RequestId, SpecHash, StoreId,
+    VersionLabel,
+};
+pub use record::{
+    Artifact, Ask, Asks, Attempt, Deployed, EndReason, Failure, Identity, Intent, IntentKind, Ledger, Life,
+    OptionKey, RECORD_SCHEMA, Record, Refusal, RefusalClass, Reply, Wanted,
+};
+pub use snapshot::{
+    Address, Answer, BindingAnswer, Entry, Guard, GuardLedger, Home, ImageAnswer, RecordRow, Snapshot,
+    SpecRow,
+};
+pub use view::{DeployedView, Phase, StatusView};

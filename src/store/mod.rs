@@ -1,1 +1,124 @@
 //! The desired-state store: what is wanted, what we remember, what we show.
+//!
+//! Three rows a feature (specification, record, status), and beside them the
+//! lease, the revision, events and a few named documents. Every write is
+//! conditional; a batch is all or nothing.
+
+mod rows;
+
+use async_trait::async_trait;
+
+use crate::model::{FeatureName, StatusView};
+
+pub use rows::{
+    Batch, Document, EventRow, Expect, FeatureRows, Fence, Lease, LeaseRow, RecordBody, Rows, SpecBody,
+    StoreIdentity, StoredRecord, StoredSpec, Write,
+};
+
+/// A desired-state store. The contract is the suite in
+/// `tests/contract/`, through which every implementation is put.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Where it is, as `SPROUT_STORE` would say it (`sqlite:/path`).
+    fn place(&self) -> String;
+
+    /// Who the store is; minted once, when it is made.
+    async fn identity(&self) -> Result<StoreIdentity, StoreError>;
+
+    /// Binds what the identity left open (account, region, installation) the
+    /// first time; afterwards it only answers what is bound.
+    async fn bind(
+        &self,
+        account: &str,
+        region: &str,
+        installation: &str,
+    ) -> Result<StoreIdentity, StoreError>;
+
+    /// All specifications, records and documents, as of one moment.
+    async fn load(&self) -> Result<Rows, StoreError>;
+
+    /// The three rows of one feature, as of one moment.
+    async fn feature(&self, name: &FeatureName) -> Result<FeatureRows, StoreError>;
+
+    /// All status rows, by feature.
+    async fn statuses(&self) -> Result<Vec<StatusView>, StoreError>;
+
+    /// A named document.
+    async fn document(&self, name: &str) -> Result<Option<Document>, StoreError>;
+
+    /// Carries out all writes of a batch, or none. With a fence, only while
+    /// the lease row still names that holder and epoch.
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
+
+    /// A number that differs whenever a specification, a record or a document
+    /// was written by anyone; cheap to ask each second.
+    async fn revision(&self) -> Result<u64, StoreError>;
+
+    /// Takes the lease if it is free, or held by nobody who renewed it since
+    /// `seen` was read. Whether it ran out is judged by the caller, who has
+    /// watched `seen` stay unchanged for its whole length; clocks of hosts
+    /// are never compared. Each grant raises the epoch.
+    async fn acquire(
+        &self,
+        holder: &str,
+        length: jiff::SignedDuration,
+        seen: Option<&LeaseRow>,
+    ) -> Result<Option<Lease>, StoreError>;
+
+    /// Renews a lease; `None` when it is no longer ours.
+    async fn renew(&self, lease: &Lease) -> Result<Option<Lease>, StoreError>;
+
+    /// Gives a lease back; the row stays, because its epoch must grow.
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError>;
+
+    /// The lease row as it stands.
+    async fn lease(&self) -> Result<Option<LeaseRow>, StoreError>;
+
+    /// Events, newest first: of one feature, or of all.
+    async fn events(&self, feature: Option<&FeatureName>, limit: usize) -> Result<Vec<EventRow>, StoreError>;
+}
+
+/// What can go wrong with a store, by what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A row was not as the write expected it: read again and decide again.
+    #[error("somebody else wrote {what} meanwhile")]
+    Conflict {
+        /// Which row.
+        what: String,
+    },
+    /// The fence does not hold: this process leads no longer.
+    #[error("the lease is held under another epoch")]
+    Fenced,
+    /// Another process is writing; the same call may succeed a moment later.
+    #[error("the store is busy")]
+    Busy,
+    /// The store was laid out by a newer program.
+    #[error("the store has layout {found}, and this program knows layouts up to {known}; use a newer sprout")]
+    NewerSchema {
+        /// The layout found.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
+    },
+    /// The store belongs to another account, region or installation.
+    #[error("the store belongs to {bound}, not to {asked}")]
+    ForeignIdentity {
+        /// What is bound.
+        bound: String,
+        /// What was asked for.
+        asked: String,
+    },
+    /// The place cannot be opened, read or written.
+    #[error("the store at {place} cannot be used")]
+    Unusable {
+        /// Which place.
+        place: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// How many events are kept for each feature.
+pub const EVENTS_KEPT: usize = 200;
