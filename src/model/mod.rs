@@ -6,6 +6,7 @@ mod environment;
 mod feature;
 mod ids;
 mod record;
+mod request;
 mod snapshot;
 mod view;
 
@@ -22,6 +23,7 @@ pub use record::{
     Artifact, Ask, Asks, Attempt, Deployed, EndReason, Failure, Identity, Intent, IntentKind, Ledger, Life,
     OptionKey, RECORD_SCHEMA, Record, Refusal, RefusalClass, Reply, Wanted,
 };
+pub use request::{Configure, CreateEnvironment, CreateVersion, Deploy, PutBundle, Terminate};
 pub use snapshot::{
     Address, Answer, BindingAnswer, Entry, Guard, GuardLedger, Home, ImageAnswer, RecordRow, Snapshot,
     SpecRow,

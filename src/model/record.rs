@@ -47,6 +47,8 @@ pub struct Record {
     pub vanished: Option<Timestamp>,
     /// Times of the creates of the last hour, for the flap breaker.
     pub creates: Vec<Timestamp>,
+    /// How many labels were minted; part of the next one.
+    pub labels: u32,
 }
 
 /// The newest layout of [`Record`] that this program writes.
@@ -328,22 +330,26 @@ pub struct Ask<T> {
 /// that changed defaults do not roll a fleet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Wanted {
-    /// The generation.
+    /// The generation that it was computed for.
     pub generation: u64,
+    /// Hash of all that can change an environment; computed anew only when
+    /// this differs, so that an edited label or owner rolls nothing.
+    pub basis: SpecHash,
     /// The image reference as the specification has it.
     pub image: String,
     /// The image as it is deployed: by digest where the registry answered.
     pub deploy_image: String,
     /// The digest, where the registry answered.
     pub digest: Option<Digest>,
-    /// The try; part of the label when the environment is dirty.
-    pub nonce: u32,
-    /// The version label.
+    /// The version label; a label is never used for two contents, nor again
+    /// once it was doomed or its deployment failed.
     pub label: VersionLabel,
-    /// Hash over everything that reaches the environment, without the nonce.
+    /// Hash over everything that reaches the environment.
     pub content: String,
     /// The rendered Dockerrun file.
     pub dockerrun: String,
+    /// The address that was rendered into it and into the options.
+    pub url: String,
     /// Our options.
     pub options: BTreeMap<OptionKey, String>,
     /// Saved configuration that the environment is made from.
@@ -405,6 +411,7 @@ impl Record {
             artifacts: BTreeMap::new(),
             vanished: None,
             creates: Vec::new(),
+            labels: 0,
         }
     }
 

@@ -200,6 +200,9 @@ pub struct GuardLedger {
     pub creates: Vec<Timestamp>,
     /// What a person let pass, once: features by guard.
     pub approved: BTreeMap<Guard, Vec<FeatureName>>,
+    /// How many seconds the last operations took, by kind, newest last: what
+    /// expected ends are computed from.
+    pub pace: BTreeMap<String, Vec<i64>>,
 }
 
 /// The guards by name.
