@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::repositories::check_batch;
 use super::wire::{
-    BatchDelete, BatchGet, DescribeImages, ImageId, ListImages, PutImage, TagStatus, image_id, moment, page, with_token,
+    BatchDelete, BatchGet, DescribeImages, ImageId, ListImages, PutImage, TagStatus, image_id, moment, page,
+    with_token,
 };
 use super::{Image, Refusal, Registry, Repository, SameDigest};
 
@@ -38,7 +39,9 @@ impl Registry {
         }
         check_put(repository, &name, &account, &digest, tag, reading)?;
         if let Some(missing) = image.children.iter().find(|child| !repository.images.contains_key(*child)) {
-            let message = format!("Images with digests '[{missing}]' required for pushing image into repository with name '{name}' in the registry with id '{account}' do not exist");
+            let message = format!(
+                "Images with digests '[{missing}]' required for pushing image into repository with name '{name}' in the registry with id '{account}' do not exist"
+            );
             return Err(Refusal::new("ReferencedImagesNotFoundException", message));
         }
         // A manifest that is there already keeps its first push time: a further
@@ -102,11 +105,15 @@ impl Registry {
     pub(super) fn list_images(&self, request: ListImages) -> Result<Value, Refusal> {
         let repository = self.repository(&request.repository_name, request.registry_id.as_deref())?;
         let wanted = request.filter.unwrap_or_default().tag_status;
-        let all = repository.images.iter().filter(|(_, image)| fits(image, wanted)).flat_map(|(digest, image)| {
-            let tags = image.tags.iter().map(|tag| (format!("{digest} {tag}"), image_id(Some(digest), Some(tag))));
-            let bare = image.tags.is_empty().then(|| (digest.clone(), image_id(Some(digest), None)));
-            tags.chain(bare).collect::<Vec<_>>()
-        });
+        let all =
+            repository.images.iter().filter(|(_, image)| fits(image, wanted)).flat_map(|(digest, image)| {
+                let tags = image
+                    .tags
+                    .iter()
+                    .map(|tag| (format!("{digest} {tag}"), image_id(Some(digest), Some(tag))));
+                let bare = image.tags.is_empty().then(|| (digest.clone(), image_id(Some(digest), None)));
+                tags.chain(bare).collect::<Vec<_>>()
+            });
         let (ids, next) = page(all, request.next_token.as_deref(), request.max_results)?;
         Ok(with_token(json!({"imageIds": ids}), next))
     }
@@ -163,7 +170,10 @@ impl Repository {
     fn find(&self, id: &ImageId) -> Result<(&str, &Image), Failure> {
         let by_tag = match &id.image_tag {
             Some(tag) if !is_tag(tag) => {
-                return Err(Failure { code: "InvalidImageTag", reason: "Invalid request parameters: invalid image tag" });
+                return Err(Failure {
+                    code: "InvalidImageTag",
+                    reason: "Invalid request parameters: invalid image tag",
+                });
             }
             Some(tag) => Some(self.tags.get(tag).ok_or(NOT_FOUND)?),
             None => None,

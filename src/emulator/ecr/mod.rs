@@ -178,9 +178,10 @@ impl Registry {
             "GetLifecyclePolicy" => self.get_lifecycle_policy(parse(body)?),
             "DeleteLifecyclePolicy" => self.delete_lifecycle_policy(parse(body)?),
             "GetAuthorizationToken" => self.get_authorization_token(parse(body)?, now),
-            other => {
-                Err(Refusal::new("InvalidAction", format!("Could not find operation {other} for ECR in this emulator")))
-            }
+            other => Err(Refusal::new(
+                "InvalidAction",
+                format!("Could not find operation {other} for ECR in this emulator"),
+            )),
         }
     }
 

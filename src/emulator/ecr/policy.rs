@@ -96,7 +96,9 @@ fn check_rule(rule: &Rule) -> Result<(), String> {
     let lists = [&selection.tag_prefix_list, &selection.tag_pattern_list];
     let given = lists.iter().filter(|list| list.is_some()).count();
     if given != usize::from(selection.tag_status == Status::Tagged) {
-        return Err("tagStatus 'tagged' needs exactly one of tagPrefixList and tagPatternList, others none".into());
+        return Err(
+            "tagStatus 'tagged' needs exactly one of tagPrefixList and tagPatternList, others none".into()
+        );
     }
     if lists.into_iter().flatten().any(|list| list.is_empty() || list.iter().any(String::is_empty)) {
         return Err("a list of prefixes or patterns must not be empty".into());

@@ -17,14 +17,21 @@ const NAME_RULE: &str = "must satisfy regular expression \
      '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'";
 
 impl Registry {
-    pub(super) fn create_repository(&mut self, request: CreateRepository, now: Timestamp) -> Result<Value, Refusal> {
+    pub(super) fn create_repository(
+        &mut self,
+        request: CreateRepository,
+        now: Timestamp,
+    ) -> Result<Value, Refusal> {
         let name = request.repository_name;
         self.check_name(&name)?;
         self.check_registry(request.registry_id.as_deref())?;
         if self.repositories.contains_key(&name) {
             return Err(Refusal::new(
                 "RepositoryAlreadyExistsException",
-                format!("The repository with name '{name}' already exists in the registry with id '{}'", self.account),
+                format!(
+                    "The repository with name '{name}' already exists in the registry with id '{}'",
+                    self.account
+                ),
             ));
         }
         let mode = request.image_tag_mutability.as_deref().unwrap_or("MUTABLE");
@@ -32,7 +39,9 @@ impl Registry {
             created: now,
             mutability: mutability(mode, request.image_tag_mutability_exclusion_filters)?,
             scan_on_push: request.image_scanning_configuration.unwrap_or_default().scan_on_push,
-            encryption: request.encryption_configuration.unwrap_or_else(|| json!({"encryptionType": "AES256"})),
+            encryption: request
+                .encryption_configuration
+                .unwrap_or_else(|| json!({"encryptionType": "AES256"})),
             labels: labels(request.tags)?,
             images: BTreeMap::new(),
             tags: BTreeMap::new(),
@@ -47,13 +56,17 @@ impl Registry {
         self.check_registry(request.registry_id.as_deref())?;
         if let Some(names) = request.repository_names.filter(|names| !names.is_empty()) {
             if request.max_results.is_some() || request.next_token.is_some() {
-                return Err(Refusal::invalid("maxResults", "must not be given together with repositoryNames"));
+                return Err(Refusal::invalid(
+                    "maxResults",
+                    "must not be given together with repositoryNames",
+                ));
             }
             check_batch("repositoryNames", names.len())?;
             let shown = names.iter().map(|name| Ok(self.show(name, self.repository(name, None)?)));
             return Ok(json!({"repositories": shown.collect::<Result<Vec<_>, Refusal>>()?}));
         }
-        let all = self.repositories.iter().map(|(name, repository)| (name.clone(), self.show(name, repository)));
+        let all =
+            self.repositories.iter().map(|(name, repository)| (name.clone(), self.show(name, repository)));
         let (shown, next) = page(all, request.next_token.as_deref(), request.max_results)?;
         Ok(with_token(json!({"repositories": shown}), next))
     }
@@ -77,7 +90,8 @@ impl Registry {
     }
 
     pub(super) fn put_image_tag_mutability(&mut self, request: PutMutability) -> Result<Value, Refusal> {
-        let wanted = mutability(&request.image_tag_mutability, request.image_tag_mutability_exclusion_filters)?;
+        let wanted =
+            mutability(&request.image_tag_mutability, request.image_tag_mutability_exclusion_filters)?;
         let account = self.account.clone();
         let repository = self.repository_mut(&request.repository_name, request.registry_id.as_deref())?;
         repository.mutability = wanted;
@@ -112,14 +126,19 @@ impl Registry {
         Ok(json!({"tags": tags.collect::<Vec<_>>()}))
     }
 
-    pub(super) fn put_lifecycle_policy(&mut self, request: PutPolicy, now: Timestamp) -> Result<Value, Refusal> {
+    pub(super) fn put_lifecycle_policy(
+        &mut self,
+        request: PutPolicy,
+        now: Timestamp,
+    ) -> Result<Value, Refusal> {
         let account = self.account.clone();
         let repository = self.repository_mut(&request.repository_name, request.registry_id.as_deref())?;
         let text = request.lifecycle_policy_text;
         policy::parse(&text).map_err(|reason| {
             Refusal::invalid("LifecyclePolicyText", format!("Lifecycle policy validation failure: {reason}"))
         })?;
-        repository.policy = Some(StoredPolicy { text: text.clone(), evaluated: None, due: now + POLICY_PERIOD });
+        repository.policy =
+            Some(StoredPolicy { text: text.clone(), evaluated: None, due: now + POLICY_PERIOD });
         Ok(json!({
             "registryId": account,
             "repositoryName": request.repository_name,
@@ -142,7 +161,11 @@ impl Registry {
 
     /// A password is not checked anywhere here; it differs from call to call,
     /// so that a client that caches or renews can be watched doing so.
-    pub(super) fn get_authorization_token(&mut self, request: Authorization, now: Timestamp) -> Result<Value, Refusal> {
+    pub(super) fn get_authorization_token(
+        &mut self,
+        request: Authorization,
+        now: Timestamp,
+    ) -> Result<Value, Refusal> {
         for registry in &request.registry_ids {
             self.check_registry(Some(registry))?;
         }
@@ -249,8 +272,9 @@ fn mutability(mode: &str, filters: Option<Vec<ExclusionFilter>>) -> Result<Mutab
         }
     };
     let filters = filters.unwrap_or_default();
-    if excluding != !filters.is_empty() || filters.len() > 5 {
-        let rule = "one to five filters are needed by the modes with exclusion, and none is taken by the others";
+    if excluding == filters.is_empty() || filters.len() > 5 {
+        let rule =
+            "one to five filters are needed by the modes with exclusion, and none is taken by the others";
         return Err(Refusal::invalid("imageTagMutabilityExclusionFilters", rule));
     }
     if filters.iter().any(|filter| filter.filter_type != "WILDCARD") {
@@ -265,7 +289,10 @@ fn labels(tags: Vec<Label>) -> Result<BTreeMap<String, String>, Refusal> {
         return Err(Refusal::new("TooManyTagsException", "A repository can have at most 50 tags"));
     }
     if let Some(bad) = tags.iter().find(|tag| tag.key.is_empty() || tag.key.starts_with("aws:")) {
-        return Err(Refusal::new("InvalidTagParameterException", format!("Tag key '{}' is not allowed", bad.key)));
+        return Err(Refusal::new(
+            "InvalidTagParameterException",
+            format!("Tag key '{}' is not allowed", bad.key),
+        ));
     }
     Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
 }

@@ -65,7 +65,8 @@ impl Given {
 }
 
 fn manifest(content: &str) -> String {
-    json!({"schemaVersion": 2, "config": {"size": 1}, "layers": [{"size": 41, "digest": content}]}).to_string()
+    json!({"schemaVersion": 2, "config": {"size": 1}, "layers": [{"size": 41, "digest": content}]})
+        .to_string()
 }
 
 fn rule(priority: i64, selection: Value) -> Value {
@@ -212,18 +213,29 @@ fn batch_get_succeeds_in_part() {
     assert_eq!(images[0]["imageId"], json!({"imageDigest": one, "imageTag": "v1"}));
     assert_eq!(images[1]["imageId"], json!({"imageDigest": two}));
     assert_eq!(images.len(), 2);
-    let codes: Vec<&str> =
-        answer["failures"].as_array().unwrap().iter().map(|failure| failure["failureCode"].as_str().unwrap()).collect();
+    let codes: Vec<&str> = answer["failures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|failure| failure["failureCode"].as_str().unwrap())
+        .collect();
     assert_eq!(
         codes,
-        ["ImageNotFound", "InvalidImageTag", "InvalidImageDigest", "ImageTagDoesNotMatchDigest", "MissingDigestAndTag"]
+        [
+            "ImageNotFound",
+            "InvalidImageTag",
+            "InvalidImageDigest",
+            "ImageTagDoesNotMatchDigest",
+            "MissingDigestAndTag"
+        ]
     );
 }
 
 #[test]
 fn batches_hold_a_hundred_at_most() {
     let mut given = Given::shop();
-    let ids = |count: usize| json!({"repositoryName": "shop", "imageIds": vec![json!({"imageTag": "x"}); count]});
+    let ids =
+        |count: usize| json!({"repositoryName": "shop", "imageIds": vec![json!({"imageTag": "x"}); count]});
     for operation in ["BatchGetImage", "BatchDeleteImage"] {
         assert_eq!(given.call(operation, ids(100))["failures"].as_array().unwrap().len(), 100);
         assert_eq!(given.refusal(operation, ids(101)), "InvalidParameterException");
@@ -255,13 +267,16 @@ fn pages_hold_a_hundred_unless_asked_otherwise() {
     }
     let first = given.call("DescribeImages", json!({"repositoryName": "shop"}));
     assert_eq!(first["imageDetails"].as_array().unwrap().len(), 100);
-    let rest = given.call("DescribeImages", json!({"repositoryName": "shop", "nextToken": first["nextToken"]}));
+    let rest =
+        given.call("DescribeImages", json!({"repositoryName": "shop", "nextToken": first["nextToken"]}));
     assert_eq!(rest["imageDetails"].as_array().unwrap().len(), 30);
     assert!(rest.get("nextToken").is_none());
     let all = given.call("ListImages", json!({"repositoryName": "shop", "maxResults": 1000}));
     assert_eq!(all["imageIds"].as_array().unwrap().len(), 130);
-    for wrong in [json!({"repositoryName": "shop", "maxResults": 1001}), json!({"repositoryName": "shop", "nextToken": "%"})]
-    {
+    for wrong in [
+        json!({"repositoryName": "shop", "maxResults": 1001}),
+        json!({"repositoryName": "shop", "nextToken": "%"}),
+    ] {
         assert_eq!(given.refusal("ListImages", wrong), "InvalidParameterException");
     }
 }
@@ -299,7 +314,10 @@ fn a_manifest_list_protects_what_it_names() {
     let list = |digest: &str| json!({"schemaVersion": 2, "manifests": [{"digest": digest}]}).to_string();
     let orphaned = json!({"repositoryName": "shop", "imageManifest": list("sha256:00"), "imageTag": "list"});
     assert_eq!(given.refusal("PutImage", orphaned), "ReferencedImagesNotFoundException");
-    given.call("PutImage", json!({"repositoryName": "shop", "imageManifest": list(&child), "imageTag": "list"}));
+    given.call(
+        "PutImage",
+        json!({"repositoryName": "shop", "imageManifest": list(&child), "imageTag": "list"}),
+    );
     let answer = given.delete(json!([{"imageDigest": child}]));
     assert_eq!(answer["failures"][0]["failureCode"], "ImageReferencedByManifestList");
     given.delete(json!([{"imageTag": "list"}, {"imageDigest": child}]));
@@ -310,7 +328,8 @@ fn a_manifest_list_protects_what_it_names() {
 fn policy_texts_are_checked() {
     let mut given = Given::shop();
     let any = |priority| rule(priority, older_than(1, json!({"tagStatus": "any"})));
-    let tagged = |list: &str, entries: Value| rule(1, older_than(1, json!({"tagStatus": "tagged", list: entries})));
+    let tagged =
+        |list: &str, entries: Value| rule(1, older_than(1, json!({"tagStatus": "tagged", list: entries})));
     let without_unit = json!({"tagStatus": "any", "countType": "sinceImagePushed", "countNumber": 1});
     let mut with_unit = more_than(1, json!({"tagStatus": "any"}));
     with_unit["countUnit"] = json!("days");
@@ -348,7 +367,10 @@ fn an_image_is_expired_after_its_days_whether_or_not_it_is_used() {
     let mut given = Given::shop();
     given.put("one", "feat-1");
     let kept = given.put("two", "release-1");
-    given.policy(json!([rule(1, older_than(1, json!({"tagStatus": "tagged", "tagPatternList": ["feat-*"]})))]));
+    given.policy(json!([rule(
+        1,
+        older_than(1, json!({"tagStatus": "tagged", "tagPatternList": ["feat-*"]}))
+    )]));
     given.pass(SignedDuration::from_hours(23));
     assert!(given.registry.resolve("shop", "feat-1").is_some());
     given.pass(SignedDuration::from_hours(2));
@@ -393,7 +415,10 @@ fn a_later_count_still_counts_what_an_earlier_rule_judged() {
     let guard = more_than(9999, json!({"tagStatus": "tagged", "tagPrefixList": ["keep-"]}));
     given.policy(json!([rule(1, guard), rule(2, more_than(1, json!({"tagStatus": "any"})))]));
     given.pass(SignedDuration::from_hours(2));
-    assert!(given.registry.resolve("shop", "other").is_some(), "the younger of two is within the count of one");
+    assert!(
+        given.registry.resolve("shop", "other").is_some(),
+        "the younger of two is within the count of one"
+    );
     assert!(given.registry.resolve("shop", "keep-1").is_some(), "the older is shielded");
 }
 
@@ -417,7 +442,8 @@ fn tokens_are_good_for_twelve_hours() {
     let data = &answer["authorizationData"][0];
     assert_eq!(data["expiresAt"], json!(1_740_787_200.0 + 12.0 * 3600.0));
     assert_eq!(data["proxyEndpoint"], "https://123456789012.dkr.ecr.eu-central-1.amazonaws.com");
-    let token = data_encoding::BASE64.decode(data["authorizationToken"].as_str().unwrap().as_bytes()).unwrap();
+    let token =
+        data_encoding::BASE64.decode(data["authorizationToken"].as_str().unwrap().as_bytes()).unwrap();
     assert!(token.starts_with(b"AWS:"));
 }
 
