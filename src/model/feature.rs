@@ -44,7 +44,7 @@ pub struct Source {
 }
 
 /// What a feature wants of Beanstalk.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FeatureSpec {
     /// The Beanstalk application; `None` means the configured default. It
     /// cannot change once an environment exists.
@@ -164,4 +164,14 @@ pub enum Heal {
     Recreate,
     /// Report only.
     Never,
+}
+
+impl Feature {
+    /// A feature of which nothing is said but its name.
+    pub fn new(name: FeatureName) -> Self {
+        Self {
+            metadata: Metadata { name, owner: None, labels: BTreeMap::new(), source: None },
+            spec: FeatureSpec::default(),
+        }
+    }
 }

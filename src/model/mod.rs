@@ -4,10 +4,15 @@
 mod condition;
 mod environment;
 mod feature;
+pub mod hash;
 mod ids;
+mod image_ref;
+pub mod names;
+mod parse;
 mod record;
 mod request;
 mod snapshot;
+pub mod ttl;
 mod view;
 
 pub use condition::{Condition, ConditionKind, Truth};
@@ -15,10 +20,13 @@ pub use environment::{Environment, EnvironmentStatus, Health, ServiceEvent, Seve
 pub use feature::{
     Dockerrun, Feature, FeatureSpec, Heal, Metadata, Notify, Scalar, Setting, Source, Ttl, TtlFrom, Variable,
 };
+pub use hash::{deployable_hash, spec_hash};
 pub use ids::{
     ApplicationName, Digest, EnvironmentId, EnvironmentName, FeatureName, RequestId, SpecHash, StoreId,
     VersionLabel,
 };
+pub use image_ref::{ImageReference, ImageReferenceError, is_ecr_host};
+pub use parse::to_json;
 pub use record::{
     Artifact, Ask, Asks, Attempt, Deployed, EndReason, Failure, Identity, Intent, IntentKind, Ledger, Life,
     OptionKey, RECORD_SCHEMA, Record, Refusal, RefusalClass, Reply, Wanted,

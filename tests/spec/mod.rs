@@ -1,0 +1,3 @@
+//! What people write, and the names that are made of it.
+
+mod names;
