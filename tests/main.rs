@@ -1,3 +1,5 @@
 //! The one integration binary.
 
+mod rules;
 mod spec;
+mod support;
