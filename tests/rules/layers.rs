@@ -23,7 +23,7 @@ const SEAM_PAIRS: [(&str, &str); 1] = [("provider", "aws")];
 const PURE: usize = 1;
 
 /// What a pure room must not name, and why.
-const IMPURE: [(&str, &str); 13] = [
+const IMPURE: [(&str, &str); 16] = [
     ("async", "waits for something"),
     (".await", "waits for something"),
     ("tokio", "is a runtime"),
@@ -31,7 +31,10 @@ const IMPURE: [(&str, &str); 13] = [
     ("fastrand", "is random"),
     ("std::fs", "reads files"),
     ("std::env", "reads the environment"),
-    ("std::net", "talks to the network"),
+    ("TcpStream", "talks to the network"),
+    ("TcpListener", "talks to the network"),
+    ("UdpSocket", "talks to the network"),
+    ("ToSocketAddrs", "asks the network for names"),
     ("std::process", "starts processes"),
     ("std::thread", "depends on threads"),
     ("std::time::Instant", "reads a clock"),
