@@ -352,7 +352,7 @@ impl World {
         let Some(label) = label else {
             return Ok(());
         };
-        let images = self.images_of(&application, label)?;
+        let images = self.pull(&application, label)?;
         let mut texts = vec![id, name.as_str(), label];
         texts.extend(images.iter().map(String::as_str));
         if images.iter().any(|image| image.contains("broken")) || self.breaks(Stage::Deploy, &texts) {
@@ -363,12 +363,6 @@ impl World {
             ));
         }
         Ok(())
-    }
-
-    /// Image references of a version's bundle, with the tags that their digests have in the registry.
-    fn images_of(&self, application: &str, label: &str) -> Result<Vec<String>, String> {
-        let _ = (application, label);
-        Ok(Vec::new())
     }
 }
 

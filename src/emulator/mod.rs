@@ -5,6 +5,7 @@
 //! through one door, [`Emulator::handle`]. Its rules cite headings of `docs/beanstalk.md`.
 
 mod beanstalk;
+mod bundles;
 pub mod calls;
 mod connector;
 pub mod ecr;
@@ -14,9 +15,12 @@ mod lifecycle;
 pub mod options;
 mod pairs;
 mod requests;
+pub mod s3;
 mod server;
 pub mod settings;
+mod shared;
 mod state;
+mod storage;
 mod sts;
 mod throttle;
 mod time;
@@ -51,23 +55,29 @@ pub enum Broken {
 }
 
 /// A handle to a world; clones lead to the same one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Emulator {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     /// Never held across an await.
-    inside: Mutex<Inside>,
+    inside: Arc<Mutex<Inside>>,
+    /// The S3 protocol in front of the world's objects.
+    s3: s3::Service,
     /// Where the world is kept between runs.
     state: Option<PathBuf>,
 }
 
-#[derive(Debug)]
 struct Inside {
     world: World,
     clock: WorldClock,
+}
+
+impl std::fmt::Debug for Emulator {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.debug_struct("Emulator").field("state", &self.inner.state).finish_non_exhaustive()
+    }
 }
 
 impl Emulator {
@@ -95,16 +105,16 @@ impl Emulator {
     }
 
     fn around(world: World, clock: WorldClock, state: Option<PathBuf>) -> Self {
-        let inside = Mutex::new(Inside { world, clock });
-        Self { inner: Arc::new(Inner { inside, state }) }
+        let objects = world.objects.clone();
+        let inside = Arc::new(Mutex::new(Inside { world, clock }));
+        let watched = inside.clone();
+        let s3 = s3::service(objects, move || lock(&watched).world.now());
+        Self { inner: Arc::new(Inner { inside, s3, state }) }
     }
 
     /// The world, after whatever was due until now has happened.
     fn lock(&self) -> MutexGuard<'_, Inside> {
-        let mut inside = self.inner.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = inside.clock.now();
-        inside.world.advance(now);
-        inside
+        lock(&self.inner.inside)
     }
 
     /// Looks at the world from above, or changes it, after time has moved it.
@@ -160,10 +170,13 @@ impl Emulator {
     /// # Errors
     /// A fault broke the connection. A fault that keeps silent makes this future pend for ever.
     pub async fn handle(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Broken> {
-        let (head, body) = request.into_parts();
-        let Some((key, service)) = requests::signer(&head.headers) else {
+        let Some((key, service)) = requests::signer(request.headers()) else {
             return Ok(self.unsigned());
         };
+        if service == "s3" {
+            return self.handle_s3(&key, request).await;
+        }
+        let (head, body) = request.into_parts();
         let ask = Ask::read(&service, &key, &head.headers, &body);
         let (fate, pause) = {
             let mut inside = self.lock();
@@ -182,6 +195,13 @@ impl Emulator {
         let body = "Nothing answers at this address.\n".to_owned();
         inside.world.envelope(404, "text/plain", body, "-")
     }
+}
+
+fn lock(inside: &Mutex<Inside>) -> MutexGuard<'_, Inside> {
+    let mut inside = inside.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = inside.clock.now();
+    inside.world.advance(now);
+    inside
 }
 
 async fn deliver(fate: Fate) -> Result<Response<Bytes>, Broken> {

@@ -134,10 +134,15 @@ pub(crate) enum Answer {
 impl World {
     /// Meets a call: draws its faults, applies it where they let it pass, and records it.
     pub(crate) fn meet(&mut self, ask: &Ask) -> Fate {
-        let now = self.now();
-        let (after, strike) = self.faults.draw(&ask.target(), now);
+        let (after, strike) = self.draw(ask);
         let answer = self.struck(ask, strike);
         Fate { after, answer }
+    }
+
+    /// What strikes a call: how long its answer is kept back, and the first other fault that fires.
+    pub(crate) fn draw(&mut self, ask: &Ask) -> (Duration, Option<Strike>) {
+        let now = self.now();
+        self.faults.draw(&ask.target(), now)
     }
 
     fn struck(&mut self, ask: &Ask, strike: Option<Strike>) -> Answer {
@@ -230,6 +235,11 @@ impl World {
                 beanstalk::dispatch(self, request).map(Reply::Xml)
             }
             "sts" => sts::dispatch(self, request).map(Reply::Xml),
+            "ecr" => {
+                let (now, body) = (self.now(), ask.json.clone().unwrap_or_default());
+                let answer = self.registry.call(&ask.operation, &body, now);
+                answer.map(Reply::Json).map_err(Refusal::from)
+            }
             _ => Err(Refusal {
                 status: 501,
                 code: "NotImplemented".to_owned(),
@@ -238,7 +248,14 @@ impl World {
         }
     }
 
-    fn record(&mut self, ask: &Ask, outcome: Outcome, struck: Option<Kind>, touched: Option<String>) {
+    /// Enters a call into the record.
+    pub(crate) fn record(
+        &mut self,
+        ask: &Ask,
+        outcome: Outcome,
+        struck: Option<Kind>,
+        touched: Option<String>,
+    ) {
         let mut params = ask.params.clone();
         params.remove("Action");
         params.remove("Version");
@@ -306,6 +323,12 @@ enum Reply {
 
 fn namespace(service: &str) -> &'static str {
     if service == "sts" { STS } else { BEANSTALK }
+}
+
+impl From<super::ecr::Refusal> for Refusal {
+    fn from(refusal: super::ecr::Refusal) -> Self {
+        Self { status: refusal.status, code: refusal.code.to_owned(), message: refusal.message }
+    }
 }
 
 /// The refusal that a fault stands for. Codes: API reference, "Common Errors"; throttling: `docs/beanstalk.md`.

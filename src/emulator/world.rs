@@ -4,15 +4,18 @@
 //! no call scans for what might have changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::calls::CallLog;
+use super::ecr::Registry;
 use super::environment::{Application, Environment, Event, Severity, Version};
 use super::fault::Faults;
 use super::requests::Ask;
+use super::s3;
 use super::settings::{Quotas, Settings};
 use super::throttle::Throttle;
 
@@ -131,7 +134,7 @@ pub enum Sight {
 }
 
 /// The built-in world. Fields that tests look at are public; what keeps them consistent is not.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct World {
     #[serde(skip)]
     pub(crate) settings: Settings,
@@ -160,6 +163,11 @@ pub struct World {
     pub sights: BTreeMap<String, Sight>,
     /// Quotas of the account.
     pub quotas: Quotas,
+    /// Container images.
+    pub registry: Registry,
+    /// Buckets and their objects. Locked after the world, never before it.
+    #[serde(with = "super::shared")]
+    pub objects: s3::Handle,
     #[serde(skip)]
     pub(crate) log: CallLog,
     #[serde(skip)]
@@ -173,12 +181,29 @@ pub struct World {
 
 impl World {
     pub(crate) fn new(settings: Settings) -> Self {
+        let account = settings.account_id();
         let mut world = Self {
             now: settings.start,
-            account: settings.account_id(),
+            serial: 0,
             ids: Dice::new(settings.seed),
+            queue: BTreeMap::new(),
+            applications: BTreeMap::new(),
+            environments: BTreeMap::new(),
+            names: BTreeMap::new(),
+            prefixes: BTreeMap::new(),
+            strangers: BTreeSet::new(),
+            events: BTreeMap::new(),
+            breakages: Vec::new(),
+            sights: BTreeMap::new(),
             quotas: settings.quotas,
-            ..Self::default()
+            registry: Registry::new(account.clone(), settings.region.clone()),
+            objects: Arc::new(Mutex::new(s3::Objects::new(account.clone(), settings.region.clone()))),
+            log: CallLog::default(),
+            faults: Faults::default(),
+            throttle: Throttle::default(),
+            revision: 0,
+            account,
+            settings: Settings::default(),
         };
         world.settle_in(settings);
         world
@@ -199,7 +224,8 @@ impl World {
 
     /// The next moment at which something happens by itself.
     pub fn next_change(&self) -> Option<Timestamp> {
-        self.queue.first_key_value().map(|((at, _), _)| *at)
+        let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
+        queued.into_iter().chain(self.registry.next_due()).min()
     }
 
     /// Lets time pass until `to`: whatever is due happens, in order, at its own moment. Time never runs backwards.
@@ -355,16 +381,4 @@ impl World {
 /// A duration as jiff counts it; ours are far from its limits.
 pub(crate) fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
-}
-
-impl World {
-    /// Whether a bundle's object is there.
-    pub(crate) fn object_exists(&self, _bucket: &str, _key: &str) -> bool {
-        true
-    }
-
-    /// Deletes a bundle's object; false, when it stays.
-    pub(crate) fn delete_object(&mut self, _bucket: &str, _key: &str) -> bool {
-        true
-    }
 }

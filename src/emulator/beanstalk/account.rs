@@ -32,7 +32,8 @@ pub(super) fn check_dns(world: &mut World, request: &mut Request) -> Outcome {
 }
 
 pub(super) fn create_storage(world: &mut World, _: &mut Request) -> Outcome {
-    let bucket = world.storage_bucket();
+    let now = world.now();
+    let bucket = world.with_objects(|objects| objects.create_storage_bucket(now));
     let mut xml = Xml::new();
     xml.put("S3Bucket", &bucket);
     Ok(Some(xml))

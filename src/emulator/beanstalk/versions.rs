@@ -76,7 +76,17 @@ fn bundle_of(world: &World, form: &Form) -> Result<Option<(String, String)>, Ref
         (Some(bucket), Some(key)) => (bucket.to_owned(), key.to_owned()),
         _ => return Err(Refusal::missing("SourceBundle needs both S3Bucket and S3Key.")),
     };
-    if !world.object_exists(&bucket, &key) {
+    let (here, elsewhere) = world.with_objects(|objects| {
+        let region = objects.region_of(&bucket);
+        (objects.exists(&bucket, &key), region.is_some_and(|region| region != world.settings.region))
+    });
+    if elsewhere {
+        return Err(Refusal::new(
+            "S3LocationNotInServiceRegionException",
+            format!("The bucket {bucket} is not in the region {}.", world.settings.region),
+        ));
+    }
+    if !here {
         // Two spaces before "Key": so it is on the wire.
         return Err(Refusal::combination(format!(
             "Unable to download from S3 location (Bucket: {bucket}  Key: {key}). Reason: Not Found"
@@ -148,7 +158,7 @@ pub(super) fn delete(world: &mut World, request: &mut Request) -> Outcome {
         return if lenient { Ok(None) } else { Err(missing()) };
     };
     if let Some((bucket, key)) = version.bundle.filter(|_| with_bundle)
-        && !world.delete_object(&bucket, &key)
+        && !world.with_objects(|objects| objects.remove(&bucket, &key))
     {
         return Err(Refusal::new(
             "SourceBundleDeletionFailure",

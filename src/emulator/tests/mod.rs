@@ -1,7 +1,9 @@
 //! The world's rules, each seen through the real SDK.
 
+mod bundles;
 mod environments;
 mod failures;
+mod tags;
 
 use std::time::Duration;
 
