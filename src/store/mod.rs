@@ -4,16 +4,24 @@
 //! lease, the revision, events and a few named documents. Every write is
 //! conditional; a batch is all or nothing.
 
+mod codec;
+mod open;
 mod rows;
+mod sqlite;
+mod stand_in;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::model::{FeatureName, StatusView};
 
+pub use open::{Access, open};
 pub use rows::{
     Batch, Document, EventRow, Expect, FeatureRows, Fence, Lease, LeaseRow, RecordBody, Rows, SpecBody,
     StoreIdentity, StoredRecord, StoredSpec, Write,
 };
+pub use sqlite::SqliteStore;
 
 /// A desired-state store. The contract is the suite in
 /// `tests/contract/`, through which every implementation is put.
@@ -34,8 +42,11 @@ pub trait Store: Send + Sync + 'static {
         installation: &str,
     ) -> Result<StoreIdentity, StoreError>;
 
-    /// All specifications, records and documents, as of one moment.
-    async fn load(&self) -> Result<Rows, StoreError>;
+    /// All specifications, records, status rows and documents, as of one
+    /// moment. The rows are shared with the store, which reads only what
+    /// changed since the last call; drop them before the next one, or it
+    /// copies them all.
+    async fn load(&self) -> Result<Arc<Rows>, StoreError>;
 
     /// The three rows of one feature, as of one moment.
     async fn feature(&self, name: &FeatureName) -> Result<FeatureRows, StoreError>;

@@ -1,0 +1,84 @@
+//! Rows as text, and text as rows. What cannot be read says why; it never
+//! becomes an absent row.
+
+use serde::Deserialize;
+
+use super::{RecordBody, SpecBody};
+use crate::model::{Feature, FeatureName, RECORD_SCHEMA, Record, StatusView};
+
+/// A specification as it is kept.
+pub(super) fn spec_text(feature: &Feature) -> String {
+    super::stand_in::to_json(feature).to_string()
+}
+
+/// Reads a specification. The row's name is the feature's: a body may leave
+/// it out, and must not contradict it.
+pub(super) fn read_spec(name: &FeatureName, body: &[u8]) -> SpecBody {
+    match parse_spec(name, body) {
+        Ok(feature) => SpecBody::Readable {
+            hash: super::stand_in::spec_hash(&feature),
+            deployable: super::stand_in::deployable_hash(&feature),
+            feature: Box::new(feature),
+        },
+        Err(why) => SpecBody::Unreadable { why },
+    }
+}
+
+fn parse_spec(name: &FeatureName, body: &[u8]) -> Result<Feature, String> {
+    let mut value: serde_json::Value = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
+    if let Some(fields) = value.as_object_mut() {
+        match fields.get_mut("metadata") {
+            Some(metadata) => {
+                if let Some(metadata) = metadata.as_object_mut() {
+                    metadata.entry("name").or_insert_with(|| name.as_str().into());
+                }
+            }
+            None => {
+                fields.entry("feature").or_insert_with(|| name.as_str().into());
+            }
+        }
+    }
+    let feature = super::stand_in::from_json(&value)?;
+    if feature.metadata.name != *name {
+        return Err(format!("the row is named {name}, and its body says {}", feature.metadata.name));
+    }
+    Ok(feature)
+}
+
+/// Reads a record; one of a newer layout is not touched.
+pub(super) fn read_record(name: &FeatureName, body: &[u8]) -> RecordBody {
+    /// The one field that every layout has.
+    #[derive(Deserialize)]
+    struct Layout {
+        schema: u32,
+    }
+    let unreadable = |why: String| RecordBody::Unreadable { why };
+    match serde_json::from_slice::<Record>(body) {
+        Ok(record) if record.schema <= RECORD_SCHEMA && record.feature == *name => {
+            RecordBody::Readable(Box::new(record))
+        }
+        Ok(record) if record.schema <= RECORD_SCHEMA => {
+            unreadable(format!("the row is named {name}, and its body says {}", record.feature))
+        }
+        outcome => match (serde_json::from_slice::<Layout>(body), outcome) {
+            (Ok(layout), _) if layout.schema > RECORD_SCHEMA => unreadable(format!(
+                "a newer sprout wrote it (layout {}; this one knows layouts up to {RECORD_SCHEMA})",
+                layout.schema
+            )),
+            (_, Err(error)) => unreadable(not_json(body, &error)),
+            (_, Ok(_)) => unreadable("its layout is not known".to_owned()),
+        },
+    }
+}
+
+/// Reads a status. It is derived, so one that cannot be read counts as none.
+pub(super) fn read_status(name: &FeatureName, body: &[u8]) -> Option<StatusView> {
+    serde_json::from_slice::<StatusView>(body).ok().filter(|view| view.feature == *name)
+}
+
+fn not_json(body: &[u8], error: &serde_json::Error) -> String {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return "the body is empty".to_owned();
+    }
+    format!("the body cannot be read: {error}")
+}
