@@ -3,3 +3,4 @@
 mod rules;
 mod spec;
 mod support;
+mod contract;

@@ -25,7 +25,8 @@ pub(super) fn read_spec(name: &FeatureName, body: &[u8]) -> SpecBody {
 }
 
 fn parse_spec(name: &FeatureName, body: &[u8]) -> Result<Feature, String> {
-    let mut value: serde_json::Value = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
+    let mut value: serde_json::Value =
+        serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
     if let Some(fields) = value.as_object_mut() {
         match fields.get_mut("metadata") {
             Some(metadata) => {

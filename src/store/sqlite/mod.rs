@@ -97,11 +97,7 @@ impl SqliteStore {
     /// # Errors
     ///
     /// As [`super::open`].
-    pub async fn open(
-        path: impl AsRef<Path>,
-        access: Access,
-        entropy: &Entropy,
-    ) -> Result<Self, StoreError> {
+    pub async fn open(path: impl AsRef<Path>, access: Access, entropy: &Entropy) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let path = std::path::absolute(path).map_err(|error| Failure::other(error).told(path))?;
         let connection =

@@ -8,9 +8,7 @@ use super::Failure;
 use super::layout::Kind;
 use super::read::{counter, identity, severity_text, signed};
 use crate::model::FeatureName;
-use crate::store::{
-    Batch, EVENTS_KEPT, EventRow, Expect, StoreError, StoreIdentity, Write, codec,
-};
+use crate::store::{Batch, EVENTS_KEPT, EventRow, Expect, StoreError, StoreIdentity, Write, codec};
 
 /// How many events are kept of all features together. History outlives its
 /// feature, so something else must bound it.
@@ -105,14 +103,16 @@ fn check(tx: &Transaction<'_>, kind: Kind, name: &str, expect: Expect) -> Result
 }
 
 fn add_event(tx: &Transaction<'_>, event: &EventRow) -> Result<(), Failure> {
-    tx.prepare_cached("INSERT INTO event (feature, at, severity, reason, message) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![
-            event.feature.as_str(),
-            event.at.to_string(),
-            severity_text(event.severity),
-            event.reason,
-            event.message
-        ])?;
+    tx.prepare_cached(
+        "INSERT INTO event (feature, at, severity, reason, message) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        event.feature.as_str(),
+        event.at.to_string(),
+        severity_text(event.severity),
+        event.reason,
+        event.message
+    ])?;
     Ok(())
 }
 
