@@ -1,6 +1,6 @@
 //! The one integration binary.
 
+mod contract;
 mod rules;
 mod spec;
 mod support;
-mod contract;

@@ -1,6 +1,7 @@
 //! Processes that are killed while they write.
 
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use beansprout::clock::Entropy;
@@ -9,17 +10,14 @@ use beansprout::store::{Access, Expect, SqliteStore};
 use super::{Folder, Place};
 use crate::contract::{commit, put_record, put_spec, record_of, spec_of};
 
-/// Names the store's file to [`the_writer_that_is_killed`].
+/// Names the store's file to the process that is to be killed.
 const FILE: &str = "SPROUT_TEST_STORE_FILE";
 
-/// Not a test by itself: the process that the next test starts and kills. It
-/// writes a specification and a record in one batch, says so, and goes on.
-#[tokio::test]
-#[ignore = "started by a_killed_writer_leaves_whole_batches"]
-async fn the_writer_that_is_killed() {
-    let file = std::env::var_os(FILE).expect("started by the test that kills it");
+/// Writes specification and record of one feature in one batch, and says so;
+/// again and again, up to `limit`.
+async fn write_on(file: PathBuf, limit: u64) {
     let store = SqliteStore::open(file, Access::Existing, &Entropy::seeded(5)).await.unwrap();
-    for n in 0..u64::MAX {
+    for n in 0..limit {
         let name = format!("f{n}");
         let writes = vec![put_spec(&name, "i:1", Expect::Absent), put_record(&name, n, Expect::Absent)];
         commit(&store, writes).await.unwrap();
@@ -27,12 +25,26 @@ async fn the_writer_that_is_killed() {
     }
 }
 
+/// The writer by itself; and, with the file's name in its environment, the
+/// process that the next test kills.
+#[tokio::test]
+async fn a_writer_left_alone_writes_every_batch() {
+    if let Some(file) = std::env::var_os(FILE) {
+        return write_on(file.into(), u64::MAX).await;
+    }
+    let folder = Folder::new();
+    let store = folder.open().await;
+    write_on(folder.file(), 3).await;
+    let rows = store.load().await.unwrap();
+    assert_eq!((rows.specs.len(), rows.records.len()), (3, 3));
+}
+
 #[tokio::test]
 async fn a_killed_writer_leaves_whole_batches() {
     let folder = Folder::new();
     let store = folder.open().await;
     let mut writer = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture", "contract::sqlite::crash::the_writer_that_is_killed"])
+        .args(["--exact", "--nocapture", "contract::sqlite::crash::a_writer_left_alone_writes_every_batch"])
         .env(FILE, folder.file())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
