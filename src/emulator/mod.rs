@@ -13,6 +13,7 @@ pub mod environment;
 pub mod fault;
 mod lifecycle;
 pub mod options;
+pub mod pages;
 mod pairs;
 mod requests;
 pub mod s3;
