@@ -8,6 +8,7 @@ mod beanstalk;
 mod bundles;
 pub mod calls;
 mod connector;
+mod control;
 pub mod ecr;
 pub mod environment;
 pub mod fault;

@@ -3,6 +3,7 @@
 mod bundles;
 mod environments;
 mod failures;
+mod fronts;
 mod tags;
 
 use std::time::Duration;
