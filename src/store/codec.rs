@@ -8,7 +8,7 @@ use crate::model::{Feature, FeatureName, RECORD_SCHEMA, Record, StatusView};
 
 /// A specification as it is kept.
 pub(super) fn spec_text(feature: &Feature) -> String {
-    super::stand_in::to_json(feature).to_string()
+    crate::model::to_json(feature).to_string()
 }
 
 /// Reads a specification. The row's name is the feature's: a body may leave
@@ -16,8 +16,8 @@ pub(super) fn spec_text(feature: &Feature) -> String {
 pub(super) fn read_spec(name: &FeatureName, body: &[u8]) -> SpecBody {
     match parse_spec(name, body) {
         Ok(feature) => SpecBody::Readable {
-            hash: super::stand_in::spec_hash(&feature),
-            deployable: super::stand_in::deployable_hash(&feature),
+            hash: crate::model::spec_hash(&feature),
+            deployable: crate::model::deployable_hash(&feature),
             feature: Box::new(feature),
         },
         Err(why) => SpecBody::Unreadable { why },

@@ -1,72 +1,119 @@
-//! Stands in for the model's own JSON form until that is there: some fields
-//! of a specification only.
+//! Reads the model's JSON form until the model does it itself, with better
+//! words and every check.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::model::{
-    Dockerrun, Feature, FeatureName, FeatureSpec, Heal, Metadata, Notify, SpecHash, Ttl, TtlFrom,
+    Dockerrun, Feature, FeatureName, FeatureSpec, Heal, Metadata, Notify, Scalar, Setting, Source, TtlFrom,
+    Variable,
 };
 
-pub(super) fn to_json(feature: &Feature) -> Value {
-    let ttl = match feature.spec.ttl {
-        Some(Ttl::For(time)) => Some(time.as_secs()),
-        _ => None,
-    };
-    json!({
-        "feature": feature.metadata.name,
-        "owner": feature.metadata.owner,
-        "labels": feature.metadata.labels,
-        "application": feature.spec.application,
-        "image": feature.spec.image,
-        "ttl": ttl,
-        "protect": feature.spec.protect,
-    })
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Whole {
+    #[serde(rename = "apiVersion")]
+    _api: String,
+    #[serde(rename = "kind")]
+    _kind: String,
+    metadata: Meta,
+    spec: Spec,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Meta {
+    name: FeatureName,
+    owner: Option<String>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    source: Option<Source>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[derive(Default)]
+struct Spec {
+    feature: Option<FeatureName>,
+    application: Option<String>,
+    image: Option<String>,
+    bundle: Option<String>,
+    ttl: Option<String>,
+    ttl_from: TtlFrom,
+    template: Option<String>,
+    copy_from: Option<String>,
+    instance_type: Option<String>,
+    variables: BTreeMap<String, Var>,
+    settings: Vec<Setting>,
+    dockerrun: Docker,
+    notify: Notify,
+    protect: bool,
+    heal: Heal,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Var {
+    Text(String),
+    Ssm { ssm: String },
+    Secret { secret: String },
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct Docker {
+    template: Option<String>,
+    text: Option<String>,
+    vars: BTreeMap<String, Scalar>,
 }
 
 pub(super) fn from_json(value: &Value) -> Result<Feature, String> {
-    let fields = value.as_object().ok_or("not an object")?;
-    let text = |key: &str| fields.get(key).and_then(Value::as_str).map(str::to_owned);
-    let labels: BTreeMap<String, String> = fields
-        .get("labels")
-        .map(|labels| serde_json::from_value(labels.clone()))
-        .transpose()
-        .map_err(|error| error.to_string())?
-        .unwrap_or_default();
+    let told = |error: serde_json::Error| error.to_string();
+    let (metadata, spec) = if value.get("metadata").is_some() {
+        let whole = Whole::deserialize(value).map_err(told)?;
+        let meta = whole.metadata;
+        let metadata =
+            Metadata { name: meta.name, owner: meta.owner, labels: meta.labels, source: meta.source };
+        (metadata, whole.spec)
+    } else {
+        let spec = Spec::deserialize(value).map_err(told)?;
+        let name = spec.feature.clone().ok_or("no feature")?;
+        (Metadata { name, owner: None, labels: BTreeMap::new(), source: None }, spec)
+    };
+    if spec.image.is_none() && spec.bundle.is_none() {
+        return Err("it names neither an image nor a bundle".to_owned());
+    }
+    let variables = spec.variables.into_iter().map(|(name, value)| {
+        let value = match value {
+            Var::Text(text) => Variable::Text(text),
+            Var::Ssm { ssm } => Variable::Ssm(ssm),
+            Var::Secret { secret } => Variable::Secret(secret),
+        };
+        (name, value)
+    });
     Ok(Feature {
-        metadata: Metadata {
-            name: FeatureName::new(text("feature").ok_or("no feature")?),
-            owner: text("owner"),
-            labels,
-            source: None,
-        },
+        metadata,
         spec: FeatureSpec {
-            application: text("application").as_deref().map(Into::into),
-            image: Some(text("image").ok_or("no image")?),
-            bundle: None,
-            ttl: fields
-                .get("ttl")
-                .and_then(Value::as_i64)
-                .map(|secs| Ttl::For(jiff::SignedDuration::from_secs(secs))),
-            ttl_from: TtlFrom::Create,
-            template: None,
-            copy_from: None,
-            instance_type: None,
-            variables: BTreeMap::new(),
-            settings: Vec::new(),
-            dockerrun: Dockerrun::default(),
-            notify: Notify::default(),
-            protect: fields.get("protect").and_then(Value::as_bool).unwrap_or_default(),
-            heal: Heal::default(),
+            application: spec.application.as_deref().map(Into::into),
+            image: spec.image,
+            bundle: spec.bundle,
+            ttl: spec.ttl.map(|ttl| ttl.parse()).transpose().map_err(|error| format!("ttl: {error}"))?,
+            ttl_from: spec.ttl_from,
+            template: spec.template,
+            copy_from: spec.copy_from,
+            instance_type: spec.instance_type,
+            variables: variables.collect(),
+            settings: spec.settings,
+            dockerrun: Dockerrun {
+                template: spec.dockerrun.template,
+                text: spec.dockerrun.text,
+                vars: spec.dockerrun.vars,
+            },
+            notify: spec.notify,
+            protect: spec.protect,
+            heal: spec.heal,
         },
     })
-}
-
-pub(super) fn spec_hash(feature: &Feature) -> SpecHash {
-    SpecHash::new(format!("v0:{}", to_json(feature)))
-}
-
-pub(super) fn deployable_hash(feature: &Feature) -> SpecHash {
-    spec_hash(feature)
 }

@@ -3,6 +3,7 @@
 
 mod crash;
 mod hands;
+mod paper;
 mod place;
 
 use std::path::PathBuf;
