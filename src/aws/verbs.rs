@@ -1,0 +1,119 @@
+//! The allow-list: what this program may ever say to AWS.
+
+use std::time::Duration;
+
+/// One AWS operation that may be called.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Verb {
+    /// The service by its signing name, such as `elasticbeanstalk`.
+    pub service: &'static str,
+    /// The operation as AWS spells it.
+    pub operation: &'static str,
+    /// Whether it changes anything: then it is sent once, never by the SDK's
+    /// own retry (a lost reply would come back as a false "already exists"),
+    /// and only while the gate is open.
+    pub mutating: bool,
+    /// How long one attempt may take on the wire, body included.
+    pub attempt: Duration,
+}
+
+const fn read(service: &'static str, operation: &'static str) -> Verb {
+    Verb { service, operation, mutating: false, attempt: Duration::from_secs(20) }
+}
+
+const fn write(service: &'static str, operation: &'static str, seconds: u64) -> Verb {
+    Verb { service, operation, mutating: true, attempt: Duration::from_secs(seconds) }
+}
+
+const EB: &str = "elasticbeanstalk";
+
+/// Every verb. An operation that is not here is stopped before the wire.
+pub static VERBS: &[Verb] = &[
+    read(EB, "CheckDNSAvailability"),
+    read(EB, "DescribeAccountAttributes"),
+    read(EB, "DescribeApplicationVersions"),
+    read(EB, "DescribeApplications"),
+    read(EB, "DescribeConfigurationOptions"),
+    read(EB, "DescribeConfigurationSettings"),
+    read(EB, "DescribeEnvironmentHealth"),
+    read(EB, "DescribeEnvironments"),
+    read(EB, "DescribeEvents"),
+    read(EB, "ListAvailableSolutionStacks"),
+    read(EB, "ListPlatformVersions"),
+    read(EB, "ListTagsForResource"),
+    read(EB, "RetrieveEnvironmentInfo"),
+    read(EB, "ValidateConfigurationSettings"),
+    write(EB, "AbortEnvironmentUpdate", 30),
+    write(EB, "CreateApplication", 30),
+    write(EB, "CreateApplicationVersion", 60),
+    write(EB, "CreateConfigurationTemplate", 30),
+    write(EB, "CreateEnvironment", 60),
+    write(EB, "CreateStorageLocation", 30),
+    write(EB, "DeleteApplicationVersion", 30),
+    write(EB, "DeleteConfigurationTemplate", 30),
+    write(EB, "DeleteEnvironmentConfiguration", 30),
+    write(EB, "RebuildEnvironment", 30),
+    write(EB, "RequestEnvironmentInfo", 30),
+    write(EB, "RestartAppServer", 30),
+    write(EB, "TerminateEnvironment", 30),
+    write(EB, "UpdateEnvironment", 60),
+    write(EB, "UpdateTagsForResource", 30),
+    read("ecr", "BatchGetImage"),
+    read("ecr", "DescribeRepositories"),
+    read("s3", "HeadBucket"),
+    read("s3", "HeadObject"),
+    write("s3", "DeleteObject", 30),
+    // A bundle may be up to 500 MB.
+    write("s3", "PutObject", 600),
+    read("sts", "GetCallerIdentity"),
+];
+
+impl Verb {
+    /// The verb of an SDK operation, by the SDK's service id (`Elastic
+    /// Beanstalk`) and operation name; `None` when it is not allowed.
+    pub(super) fn find(service_id: &str, operation: &str) -> Option<&'static Verb> {
+        let service = match service_id {
+            "Elastic Beanstalk" => EB,
+            "ECR" => "ecr",
+            "S3" => "s3",
+            "STS" => "sts",
+            _ => return None,
+        };
+        VERBS.iter().find(|verb| verb.service == service && verb.operation == operation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_verb_is_listed_once() {
+        let names: BTreeSet<_> = VERBS.iter().map(|verb| (verb.service, verb.operation)).collect();
+        assert_eq!(names.len(), VERBS.len());
+    }
+
+    #[test]
+    fn what_destroys_more_than_one_environment_is_not_a_verb() {
+        for operation in ["DeleteApplication", "SwapEnvironmentCNAMEs", "ComposeEnvironments"] {
+            assert_eq!(Verb::find("Elastic Beanstalk", operation), None);
+        }
+        assert_eq!(Verb::find("S3", "DeleteBucket"), None);
+        assert_eq!(Verb::find("Elastic Beanstalk", "GetCallerIdentity"), None);
+    }
+
+    #[test]
+    fn reads_do_not_mutate() {
+        for verb in VERBS {
+            let reads = ["Describe", "List", "Check", "Validate", "Retrieve", "BatchGet", "Head", "Get"];
+            assert_eq!(
+                verb.mutating,
+                !reads.iter().any(|read| verb.operation.starts_with(read)),
+                "{}",
+                verb.operation
+            );
+        }
+    }
+}
