@@ -1,1 +1,15 @@
-//! What makes environments: Elastic Beanstalk.
+//! What makes environments: Elastic Beanstalk, the bundles and images that it
+//! deploys. Each method is one question or one complete request; decisions
+//! are made elsewhere.
+
+mod beanstalk;
+mod bundles;
+mod decode;
+mod mutate;
+mod platform;
+mod registry;
+
+pub use beanstalk::{Beanstalk, BINDING_TAG, Listing, VersionSource};
+pub use bundles::Bundles;
+pub use mutate::{Accepted, OwnedEnvironment};
+pub use registry::{Registry, RegistryHome};
