@@ -39,10 +39,7 @@ pub struct Rates {
 
 impl Default for Rates {
     fn default() -> Self {
-        Self {
-            beanstalk: Rate { per_second: 2.0, burst: 10 },
-            others: Rate { per_second: 20.0, burst: 40 },
-        }
+        Self { beanstalk: Rate { per_second: 2.0, burst: 10 }, others: Rate { per_second: 20.0, burst: 40 } }
     }
 }
 
@@ -75,7 +72,14 @@ struct Bucket {
 
 impl Bucket {
     fn new(rate: Rate, now: Instant) -> Self {
-        Self { rate, tokens: f64::from(rate.burst), at: now, stretch: 1.0, stretched_at: now, cool_until: now }
+        Self {
+            rate,
+            tokens: f64::from(rate.burst),
+            at: now,
+            stretch: 1.0,
+            stretched_at: now,
+            cool_until: now,
+        }
     }
 
     fn stretch(&self, now: Instant) -> f64 {
@@ -111,8 +115,7 @@ impl Bucket {
 impl Budget {
     /// A full budget; `entropy` spreads the pauses after throttling.
     pub fn new(rates: Rates, entropy: Entropy) -> Self {
-        let shared =
-            Shared { rates, buckets: BTreeMap::new(), calls: BTreeMap::new(), throttled: 0 };
+        let shared = Shared { rates, buckets: BTreeMap::new(), calls: BTreeMap::new(), throttled: 0 };
         Self { shared: Arc::new(Mutex::new(shared)), entropy }
     }
 
@@ -139,11 +142,7 @@ impl Budget {
         loop {
             let now = Instant::now();
             let wait = self.bucket(verb, now, |bucket| bucket.take(now)).map_err(|wait| {
-                format!(
-                    "our own rate budget for {} is used up for {} s",
-                    verb.service,
-                    wait.as_secs()
-                )
+                format!("our own rate budget for {} is used up for {} s", verb.service, wait.as_secs())
             })?;
             tokio::time::sleep(wait).await;
             // Throttling may have struck others while this call waited.

@@ -165,7 +165,9 @@ impl Clients {
 
     fn from_base(base: &SdkConfig, region: String, budget: Budget) -> Self {
         let partition = |service: &'static str| {
-            RetryPartition::custom(format!("beansprout-{service}")).token_bucket(TokenBucket::default()).build()
+            RetryPartition::custom(format!("beansprout-{service}"))
+                .token_bucket(TokenBucket::default())
+                .build()
         };
         let beanstalk = aws_sdk_elasticbeanstalk::config::Builder::from(base)
             .retry_partition(partition("elasticbeanstalk"))
@@ -188,12 +190,8 @@ impl Clients {
             // newer checksums.
             s3 = s3
                 .force_path_style(true)
-                .request_checksum_calculation(
-                    aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired,
-                )
-                .response_checksum_validation(
-                    aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired,
-                );
+                .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
+                .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired);
         }
         Self {
             beanstalk: aws_sdk_elasticbeanstalk::Client::from_conf(beanstalk),
@@ -236,9 +234,7 @@ fn fixed(endpoint: String, region: String, access_key: &str) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::latest())
         .region(Region::new(region))
-        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
-            credentials,
-        ))
+        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
         .identity_cache(aws_config::identity::IdentityCache::no_cache())
         .endpoint_url(endpoint)
         .build()

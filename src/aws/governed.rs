@@ -70,9 +70,8 @@ pub(super) struct Governor;
 impl Governor {
     fn verb(cfg: &ConfigBag) -> Result<&'static Verb, BoxError> {
         let metadata = cfg.load::<Metadata>().ok_or("verb not allowed: it has no name")?;
-        Verb::find(metadata.service(), metadata.name()).ok_or_else(|| {
-            format!("verb not allowed: {} {}", metadata.service(), metadata.name()).into()
-        })
+        Verb::find(metadata.service(), metadata.name())
+            .ok_or_else(|| format!("verb not allowed: {} {}", metadata.service(), metadata.name()).into())
     }
 }
 

@@ -54,8 +54,7 @@ struct ByScheme {
 
 impl HttpConnector for ByScheme {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let client =
-            if request.uri().starts_with("http:") { &self.network.plain } else { &self.network.tls };
+        let client = if request.uri().starts_with("http:") { &self.network.plain } else { &self.network.tls };
         client.http_connector(&self.settings, &self.components).call(request)
     }
 }

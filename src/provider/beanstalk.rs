@@ -237,8 +237,7 @@ impl Beanstalk {
 
     /// Whether an application is there, or is not to be seen.
     pub async fn application_exists(&self, name: &ApplicationName) -> Result<bool, CallError> {
-        let request =
-            self.clients.beanstalk.describe_applications().application_names(name.as_str());
+        let request = self.clients.beanstalk.describe_applications().application_names(name.as_str());
         let answer = call(request.send()).await?.value;
         Ok(answer.applications().iter().any(|one| one.application_name() == Some(name.as_str())))
     }

@@ -84,12 +84,8 @@ impl Bundles {
 
     /// Whether the bucket is there and ours to use.
     pub async fn bucket_exists(&self, bucket: &str) -> Result<bool, CallError> {
-        let request = self
-            .clients
-            .s3
-            .head_bucket()
-            .bucket(bucket)
-            .set_expected_bucket_owner(self.owner.clone());
+        let request =
+            self.clients.s3.head_bucket().bucket(bucket).set_expected_bucket_owner(self.owner.clone());
         match call(request.send()).await {
             Ok(_) => Ok(true),
             Err(error) if error.is(RefusalClass::NotFound) => Ok(false),

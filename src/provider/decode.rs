@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_elasticbeanstalk::types::{
-    ConfigurationOptionSetting, ConfigurationSettingsDescription, EnvironmentDescription,
-    EventDescription, OptionSpecification, Tag,
+    ConfigurationOptionSetting, ConfigurationSettingsDescription, EnvironmentDescription, EventDescription,
+    OptionSpecification, Tag,
 };
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
@@ -99,9 +99,8 @@ pub(super) fn deployed(
     };
     // Scheduled actions are the one namespace where a name occurs once per
     // resource.
-    let ours = |option: &&ConfigurationOptionSetting| {
-        option.namespace() != Some("aws:autoscaling:scheduledaction")
-    };
+    let ours =
+        |option: &&ConfigurationOptionSetting| option.namespace() != Some("aws:autoscaling:scheduledaction");
     let pair = |option: &ConfigurationOptionSetting| {
         let key = OptionKey::new(option.namespace()?, option.option_name()?);
         Some((key, option.value()?.to_owned()))
@@ -122,13 +121,9 @@ pub(super) fn settings(options: &BTreeMap<OptionKey, String>) -> Option<Vec<Conf
 }
 
 /// Options that a request removes.
-pub(super) fn removals<'a>(
-    keys: impl Iterator<Item = &'a OptionKey>,
-) -> Option<Vec<OptionSpecification>> {
+pub(super) fn removals<'a>(keys: impl Iterator<Item = &'a OptionKey>) -> Option<Vec<OptionSpecification>> {
     let list: Vec<_> = keys
-        .map(|key| {
-            OptionSpecification::builder().namespace(&key.namespace).option_name(&key.name).build()
-        })
+        .map(|key| OptionSpecification::builder().namespace(&key.namespace).option_name(&key.name).build())
         .collect();
     (!list.is_empty()).then_some(list)
 }

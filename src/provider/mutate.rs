@@ -8,8 +8,8 @@ use super::beanstalk::{BINDING_TAG, Beanstalk, VersionSource};
 use super::decode;
 use crate::aws::{CallError, call, refused};
 use crate::model::{
-    ApplicationName, Configure, CreateEnvironment, CreateVersion, Deploy, EnvironmentId,
-    RefusalClass, RequestId, Terminate, VersionLabel,
+    ApplicationName, Configure, CreateEnvironment, CreateVersion, Deploy, EnvironmentId, RefusalClass,
+    RequestId, Terminate, VersionLabel,
 };
 
 /// A request that was accepted; what becomes of it shows later.
@@ -51,10 +51,7 @@ impl Beanstalk {
             return Err(unproven(format!("environment {id} is not to be seen")));
         };
         if !live.is_live() {
-            return Err(refused(
-                RefusalClass::NotFound,
-                format!("environment {id} is already Terminated"),
-            ));
+            return Err(refused(RefusalClass::NotFound, format!("environment {id} is already Terminated")));
         }
         if live.arn.as_ref().is_some_and(|live| live != arn) {
             return Err(unproven(format!("environment {id} has another ARN than the recorded {arn}")));
@@ -108,10 +105,7 @@ impl Beanstalk {
             return Err(error);
         }
         let label = std::slice::from_ref(&wanted.label);
-        let ours = VersionSource {
-            bucket: Some(wanted.bucket.clone()),
-            key: Some(wanted.key.clone()),
-        };
+        let ours = VersionSource { bucket: Some(wanted.bucket.clone()), key: Some(wanted.key.clone()) };
         match self.versions(&wanted.application, label).await?.get(&wanted.label) {
             Some(source) if *source == ours => Ok(Accepted::default()),
             _ => Err(error),
@@ -119,10 +113,7 @@ impl Beanstalk {
     }
 
     /// AWS API `CreateEnvironment`.
-    pub async fn create_environment(
-        &self,
-        wanted: &CreateEnvironment,
-    ) -> Result<Accepted, CallError> {
+    pub async fn create_environment(&self, wanted: &CreateEnvironment) -> Result<Accepted, CallError> {
         let request = self
             .clients
             .beanstalk
@@ -140,8 +131,7 @@ impl Beanstalk {
             (None, Some(stack)) => request.solution_stack_name(stack),
             (Some(_), Some(_)) | (None, None) => {
                 return Err(CallError::NotSent {
-                    why: "an environment is made from a template or on a platform, one of them"
-                        .to_owned(),
+                    why: "an environment is made from a template or on a platform, one of them".to_owned(),
                 });
             }
         };

@@ -20,8 +20,7 @@ fn parse(name: &str) -> Option<Stack<'_>> {
 /// Operating system and software of a branch: `Docker on AL2023`, `Docker on
 /// Amazon Linux 2023`, `Docker running on 64bit Amazon Linux 2023`.
 fn branch(wanted: &str) -> Option<(String, &str)> {
-    let (software, system) =
-        wanted.split_once(" running on ").or_else(|| wanted.rsplit_once(" on "))?;
+    let (software, system) = wanted.split_once(" running on ").or_else(|| wanted.rsplit_once(" on "))?;
     let system = system.trim();
     let system = system.strip_prefix("64bit ").unwrap_or(system);
     let system = match system.strip_prefix("AL").or_else(|| system.strip_prefix("al")) {
@@ -49,9 +48,7 @@ pub(super) fn pick(wanted: &str, stacks: &[String]) -> Result<String, String> {
     }
     let near = stacks
         .iter()
-        .max_by(|a, b| {
-            strsim::jaro_winkler(a, wanted).total_cmp(&strsim::jaro_winkler(b, wanted))
-        })
+        .max_by(|a, b| strsim::jaro_winkler(a, wanted).total_cmp(&strsim::jaro_winkler(b, wanted)))
         .map(|near| format!("; the nearest is `{near}`"));
     Err(format!("there is no platform `{wanted}` here{}", near.unwrap_or_default()))
 }

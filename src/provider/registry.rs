@@ -114,12 +114,7 @@ impl Registry {
                     answers.insert(reference.clone(), answer);
                 }
                 Sorted::Ask(repository, wanted) => {
-                    questions
-                        .entry(repository)
-                        .or_default()
-                        .entry(wanted)
-                        .or_default()
-                        .insert(reference);
+                    questions.entry(repository).or_default().entry(wanted).or_default().insert(reference);
                 }
             }
         }
@@ -196,15 +191,10 @@ impl Registry {
         wanted: &Wanted,
         output: &aws_sdk_ecr::operation::batch_get_image::BatchGetImageOutput,
     ) -> ImageAnswer {
-        let found = output.images().iter().find(|image| {
-            image.image_id().is_some_and(|id| wanted.is_of(id))
-        });
+        let found = output.images().iter().find(|image| image.image_id().is_some_and(|id| wanted.is_of(id)));
         if let Some(image) = found {
-            let account = repository
-                .account
-                .as_deref()
-                .or(image.registry_id())
-                .or(self.home.account.as_deref());
+            let account =
+                repository.account.as_deref().or(image.registry_id()).or(self.home.account.as_deref());
             let digest = image.image_id().and_then(|id| id.image_digest());
             return match (account, digest) {
                 (Some(account), Some(digest)) if digest.starts_with("sha256:") => ImageAnswer::Found {
@@ -214,9 +204,8 @@ impl Registry {
                 _ => ImageAnswer::Gap("the registry's answer names no digest or no account".to_owned()),
             };
         }
-        let failure = output.failures().iter().find(|failure| {
-            failure.image_id().is_none_or(|id| wanted.is_of(id))
-        });
+        let failure =
+            output.failures().iter().find(|failure| failure.image_id().is_none_or(|id| wanted.is_of(id)));
         match failure {
             None => ImageAnswer::Gap("the registry's answer leaves this image out".to_owned()),
             Some(failure) => {
@@ -225,11 +214,7 @@ impl Registry {
                     Some(reason) => format!("{code}: {reason}"),
                     None => code.to_owned(),
                 };
-                if ABSENT.contains(&code) {
-                    ImageAnswer::Absent { why }
-                } else {
-                    ImageAnswer::Gap(why)
-                }
+                if ABSENT.contains(&code) { ImageAnswer::Absent { why } } else { ImageAnswer::Gap(why) }
             }
         }
     }
