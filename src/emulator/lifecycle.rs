@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::bundles::is_archive;
 use super::environment::{Health, Operation, Severity, Status, Tier, Update, VersionStatus, Work};
 use super::settings::{AfterFailure, FailedLaunch};
 use super::world::{Due, MEMORY, Stage, World};
@@ -324,12 +325,16 @@ impl World {
         );
     }
 
-    /// The end of a version's validation.
+    /// The end of a version's validation: a bundle that is no archive fails it.
     pub(crate) fn end_processing(&mut self, application: &str, label: &str) {
-        if let Some(version) =
-            self.applications.get_mut(application).and_then(|application| application.versions.get_mut(label))
-        {
-            version.status = VersionStatus::Processed;
+        let Some(version) = self.version(application, label) else {
+            return;
+        };
+        let legible = version.bundle.is_none()
+            || self.bundle(application, label).is_some_and(|bundle| is_archive(&bundle));
+        let owner = self.applications.get_mut(application);
+        if let Some(version) = owner.and_then(|owner| owner.versions.get_mut(label)) {
+            version.status = if legible { VersionStatus::Processed } else { VersionStatus::Failed };
         }
     }
 

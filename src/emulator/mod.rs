@@ -26,6 +26,7 @@ mod storage;
 mod sts;
 mod throttle;
 mod time;
+mod visits;
 mod wire;
 pub mod world;
 
@@ -173,7 +174,7 @@ impl Emulator {
     /// A fault broke the connection. A fault that keeps silent makes this future pend for ever.
     pub async fn handle(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Broken> {
         let Some((key, service)) = requests::signer(request.headers()) else {
-            return Ok(self.unsigned());
+            return Ok(self.visit(&request));
         };
         if service == "s3" {
             return self.handle_s3(&key, request).await;
@@ -190,12 +191,6 @@ impl Emulator {
             tokio::time::sleep(pause).await;
         }
         deliver(fate).await
-    }
-
-    fn unsigned(&self) -> Response<Bytes> {
-        let inside = self.lock();
-        let body = "Nothing answers at this address.\n".to_owned();
-        inside.world.envelope(404, "text/plain", body, "-")
     }
 }
 

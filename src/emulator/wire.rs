@@ -246,11 +246,6 @@ impl Xml {
     pub(crate) fn escape(&mut self, value: &str) {
         self.text.push_str(&quick_xml::escape::escape(value));
     }
-
-    /// The text written so far.
-    pub(crate) fn into_text(self) -> String {
-        self.text
-    }
 }
 
 /// A moment as the service writes it: UTC, always three decimals.
@@ -299,6 +294,6 @@ mod tests {
         let mut xml = Xml::new();
         xml.put("A", "<&>");
         xml.put_time("B", "2026-01-02T03:04:05Z".parse().expect("a moment"));
-        assert_eq!(xml.into_text(), "<A>&lt;&amp;&gt;</A><B>2026-01-02T03:04:05.000Z</B>");
+        assert_eq!(xml.text, "<A>&lt;&amp;&gt;</A><B>2026-01-02T03:04:05.000Z</B>");
     }
 }

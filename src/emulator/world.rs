@@ -14,6 +14,7 @@ use super::calls::CallLog;
 use super::ecr::Registry;
 use super::environment::{Application, Environment, Event, Severity, Version};
 use super::fault::Faults;
+use super::pages::Ports;
 use super::requests::Ask;
 use super::s3;
 use super::settings::{Quotas, Settings};
@@ -134,7 +135,7 @@ pub enum Sight {
 }
 
 /// The built-in world. Fields that tests look at are public; what keeps them consistent is not.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub struct World {
     #[serde(skip)]
     pub(crate) settings: Settings,
@@ -168,6 +169,9 @@ pub struct World {
     /// Buckets and their objects. Locked after the world, never before it.
     #[serde(with = "super::shared")]
     pub objects: s3::Handle,
+    /// Opens a port for each environment that is shown.
+    #[serde(skip)]
+    pub(crate) ports: Option<Ports>,
     #[serde(skip)]
     pub(crate) log: CallLog,
     #[serde(skip)]
@@ -198,6 +202,7 @@ impl World {
             quotas: settings.quotas,
             registry: Registry::new(account.clone(), settings.region.clone()),
             objects: Arc::new(Mutex::new(s3::Objects::new(account.clone(), settings.region.clone()))),
+            ports: None,
             log: CallLog::default(),
             faults: Faults::default(),
             throttle: Throttle::default(),

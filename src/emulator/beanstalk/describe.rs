@@ -145,9 +145,15 @@ fn write_health(world: &World, xml: &mut Xml, environment: &Environment, health:
 
 /// Where it answers: an address that leads back to this process, or one that looks like those of AWS.
 fn endpoint(world: &World, environment: &Environment) -> String {
-    match world.settings.host {
-        Some(_) => world.cname(&environment.prefix),
-        None => environment.endpoint.clone(),
+    let port = world
+        .ports
+        .as_ref()
+        .filter(|_| environment.is_live())
+        .and_then(|ports| ports.url_for(&environment.id));
+    match (port, world.settings.host) {
+        (Some(url), _) => url.trim_start_matches("http://").trim_end_matches('/').to_owned(),
+        (None, Some(_)) => world.cname(&environment.prefix),
+        (None, None) => environment.endpoint.clone(),
     }
 }
 

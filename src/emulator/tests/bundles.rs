@@ -88,6 +88,73 @@ async fn labels_are_unique_and_their_status_is_in_upper_case() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_version_that_fails_its_validation_cannot_be_deployed() {
+    let rig = Rig::new().await;
+    let bucket = rig.bundled("v2", "nginx").await;
+    s3(&rig.emulator)
+        .put_object()
+        .bucket(&bucket)
+        .key("x")
+        .body(b"no zip".to_vec().into())
+        .send()
+        .await
+        .expect("put");
+    let make = |label: &str| {
+        let call = rig.aws.create_application_version().application_name("shop").version_label(label);
+        call.source_bundle(location(&bucket, "x")).process(true).send()
+    };
+    make("v3").await.expect("an accepted version");
+    rig.later(10).await;
+    let refused = rig.create("f-login").version_label("v3").send().await;
+    assert_eq!(refusal(refused).0, "InvalidParameterValue");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_answers_at_its_address_with_what_is_deployed() {
+    let host = "127.0.0.1:4000".parse().ok();
+    let rig = Rig::with(Settings { host, ..Settings::default() }).await;
+    rig.bundled("v2", "nginx:1.27").await;
+    let variable = setting("aws:elasticbeanstalk:application:environment", "SPROUT_FEATURE", "feature/login");
+    let call = rig.create("f-login").cname_prefix("login-x1").version_label("v2").option_settings(variable);
+    let id = call.send().await.expect("made").environment_id.expect("an id");
+    let visit = async |host: &str| {
+        let request = http::Request::get("/").header("host", host).header("accept", "application/json");
+        let answer = rig.emulator.handle(request.body(bytes::Bytes::new()).expect("a request")).await;
+        let answer = answer.expect("an answer");
+        let facts: serde_json::Value = serde_json::from_slice(answer.body()).expect("JSON");
+        (answer.status().as_u16(), facts)
+    };
+    assert_eq!(visit("login-x1.localhost:4000").await.0, 503, "still Launching");
+    rig.later(LAUNCH + 10).await;
+    let shown = rig.one(&id).await;
+    let address = shown.cname.expect("a CNAME");
+    assert_eq!(
+        (address.as_str(), shown.endpoint_url.as_deref()),
+        ("login-x1.localhost:4000", Some(address.as_str()))
+    );
+    let (status, facts) = visit(&address).await;
+    assert_eq!((status, facts["feature"].as_str()), (200, Some("feature/login")));
+    assert_eq!(
+        (facts["version"].as_str(), facts["images"][0]["tags"][0].as_str()),
+        (Some("v2"), Some("1.27"))
+    );
+    rig.emulator.control("health f-login Red");
+    assert_eq!(visit(&address).await.0, 503);
+    assert_eq!(visit("nobody.localhost:4000").await.0, 404);
+}
+
+#[tokio::test]
+async fn with_ports_each_environment_shows_one_of_its_own() {
+    let rig = Rig::with(Settings { launch: Duration::ZERO, ..Settings::default() }).await;
+    rig.emulator.open_ports();
+    let id = rig.create("f-login").send().await.expect("made").environment_id.expect("an id");
+    let endpoint = rig.one(&id).await.endpoint_url.expect("an endpoint");
+    assert!(endpoint.starts_with("127.0.0.1:"), "{endpoint}");
+    let stream = tokio::net::TcpStream::connect(&endpoint).await;
+    assert!(stream.is_ok(), "somebody listens there");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_image_tagged_broken_does_not_come_up_though_only_its_digest_is_named() {
     let rig = Rig::new().await;
     let id = rig.launched("f-login").await;
