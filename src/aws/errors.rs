@@ -154,7 +154,10 @@ fn class_of(status: u16, code: &str, message: &str) -> Option<RefusalClass> {
     if THROTTLING.contains(&code) || status == 429 {
         return Some(NotNow);
     }
-    if status >= 500 {
+    // A reply that says neither yes nor no in words that we can read: a body
+    // that was cut short looks like an error without a code.
+    let bare = code.is_empty() && !matches!(status, 401 | 403 | 404 | 409 | 412);
+    if !(300..500).contains(&status) || bare {
         return None;
     }
     if let Some(class) = by_code(code) {
@@ -388,7 +391,11 @@ mod tests {
         (409, "OperationAborted", "", Some(NotNow)),
         (412, "PreconditionFailed", "", Some(Invalid)),
         (400, "S3LocationNotInServiceRegionException", "", Some(Invalid)),
-        (400, "", "", Some(Invalid)),
+        (400, "InvalidParameterValue", "", Some(Invalid)),
+        (301, "PermanentRedirect", "", Some(Invalid)),
+        (412, "", "", Some(Invalid)),
+        (400, "", "", None),
+        (200, "", "", None),
         (500, "InternalFailure", "", None),
         (503, "ServiceUnavailable", "", None),
         (504, "", "", None),
