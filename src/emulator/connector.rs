@@ -26,7 +26,7 @@ impl Emulator {
         // The whole body first: nothing waits while it holds half a request.
         let body = body.collect().await.map_err(other)?.to_bytes();
         let answer = self.handle(http::Request::from_parts(head, body)).await;
-        let answer = answer.map_err(|broken| ConnectorError::io(Box::new(broken)))?;
+        let answer = answer.map_err(|broken| ConnectorError::io(std::io::Error::from(broken).into()))?;
         let answer = answer.map(|body: Bytes| SdkBody::from(body));
         HttpResponse::try_from(answer).map_err(|error| other(error.into()))
     }
