@@ -35,8 +35,6 @@ pub struct Objects {
     account: String,
     region: String,
     buckets: BTreeMap<String, Bucket>,
-    #[serde(skip)]
-    revision: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,13 +71,7 @@ enum Sum {
 impl Objects {
     /// No buckets yet. `account` owns those that will be made through the API.
     pub fn new(account: impl Into<String>, region: impl Into<String>) -> Self {
-        Self { account: account.into(), region: region.into(), buckets: BTreeMap::new(), revision: 0 }
-    }
-
-    /// A number that grows whenever something may have changed, so that the
-    /// state file is written only then. It starts anew with each process.
-    pub fn revision(&self) -> u64 {
-        self.revision
+        Self { account: account.into(), region: region.into(), buckets: BTreeMap::new() }
     }
 
     /// Whether the object is there now. Reads after writes are consistent.
@@ -116,7 +108,6 @@ impl Objects {
     ///
     /// Answers whether it could be stored: not where the bucket is missing.
     pub fn put(&mut self, bucket: &str, key: &str, body: impl Into<Bytes>, now: Timestamp) -> bool {
-        self.revision += 1;
         let Some(found) = self.buckets.get_mut(bucket) else { return false };
         found.objects.insert(key.to_owned(), Object::new(body.into(), now));
         true
@@ -124,7 +115,6 @@ impl Objects {
 
     /// Takes an object away behind everyone's back; answers whether it was there.
     pub fn remove(&mut self, bucket: &str, key: &str) -> bool {
-        self.revision += 1;
         self.buckets.get_mut(bucket).is_some_and(|found| found.objects.remove(key).is_some())
     }
 
@@ -147,7 +137,6 @@ impl Objects {
             });
             bucket.policy = Some(policy.to_string());
             self.buckets.insert(name.clone(), bucket);
-            self.revision += 1;
         }
         name
     }
@@ -156,7 +145,6 @@ impl Objects {
     /// by a stranger. It can be read and written, except by calls that say
     /// whom they expect to own it.
     pub fn create_foreign_bucket(&mut self, name: &str, owner: &str, region: &str, now: Timestamp) {
-        self.revision += 1;
         self.buckets.insert(name.to_owned(), Bucket::new(owner.to_owned(), region.to_owned(), now));
     }
 

@@ -20,7 +20,6 @@ impl Objects {
     }
 
     pub(super) fn bucket_mut(&mut self, name: &str, expected_owner: Option<&str>) -> S3Result<&mut Bucket> {
-        self.revision += 1;
         let bucket = self.buckets.get_mut(name).ok_or_else(no_such_bucket)?;
         check_owner(bucket, expected_owner)?;
         Ok(bucket)
@@ -71,7 +70,6 @@ impl Objects {
             None => {
                 let bucket = Bucket::new(self.account.clone(), self.region.clone(), now);
                 self.buckets.insert(name.to_owned(), bucket);
-                self.revision += 1;
             }
         }
         Ok(format!("/{name}"))
@@ -86,7 +84,6 @@ impl Objects {
             return Err(s3_error!(BucketNotEmpty, "The bucket you tried to delete is not empty"));
         }
         self.buckets.remove(name);
-        self.revision += 1;
         Ok(())
     }
 }
