@@ -9,12 +9,18 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::cloud::{Cloud, Page};
-use super::desk::{Desk, surroundings};
+use super::desk::{APPLICATION, Desk, surroundings};
 use super::hands::{Output, aws_cli, run};
 use super::wait::secs;
 
 /// How much of each log a failure shows.
 const TAIL: usize = 60;
+
+/// What an environment needs to launch at all, as the AWS CLI takes it.
+const PROFILE: &str = "Namespace=aws:autoscaling:launchconfiguration,OptionName=IamInstanceProfile,\
+    Value=aws-elasticbeanstalk-ec2-role";
+const SINGLE: &str =
+    "Namespace=aws:elasticbeanstalk:environment,OptionName=EnvironmentType,Value=SingleInstance";
 
 /// An emulated cloud, a desk to work at and the AWS CLI. It is used as its desk:
 /// `lab.sprout(…)`, `lab.controller()`. When the test fails, its folder is kept and
@@ -88,6 +94,25 @@ impl Lab {
     pub(crate) fn environments(&self) -> Vec<Value> {
         let answer = self.aws(&["elasticbeanstalk", "describe-environments", "--no-include-deleted"]);
         answer["Environments"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Makes an environment by hand, as a person with the AWS CLI would: with the
+    /// sample application, on the newest Docker platform. Gives its description.
+    #[track_caller]
+    pub(crate) fn create_by_hand(&self, name: &str, tags: &[(&str, &str)]) -> Value {
+        let stacks = self.aws(&["elasticbeanstalk", "list-available-solution-stacks"]);
+        let stacks = stacks["SolutionStacks"].as_array().cloned().unwrap_or_default();
+        let mut stacks = stacks.iter().filter_map(Value::as_str);
+        let stack = stacks.find(|stack| stack.ends_with("running Docker")).expect("a Docker platform");
+        let tags: Vec<String> = tags.iter().map(|(key, value)| format!("Key={key},Value={value}")).collect();
+        let mut arguments = vec!["elasticbeanstalk", "create-environment"];
+        arguments.extend(["--application-name", APPLICATION, "--environment-name", name]);
+        arguments.extend(["--solution-stack-name", stack, "--option-settings", PROFILE, SINGLE]);
+        if !tags.is_empty() {
+            arguments.push("--tags");
+            arguments.extend(tags.iter().map(String::as_str));
+        }
+        self.aws(&arguments)
     }
 
     /// Tags of an environment, by its ARN.

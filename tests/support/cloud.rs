@@ -6,6 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use beansprout::emulator::Call;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::process::Process;
@@ -70,6 +72,28 @@ impl Cloud {
         let reply = reply.unwrap_or_else(|error| panic!("control `{command}`: {error}"));
         assert!(reply.get("error").is_none(), "control `{command}`: {reply}");
         reply
+    }
+
+    /// The calls that reached the world, oldest first: all after the one numbered
+    /// `since`, 0 for all.
+    #[track_caller]
+    pub(crate) fn calls(&self, since: u64) -> Vec<Call> {
+        let reply = self.control(&format!("calls since {since}"));
+        serde_json::from_value(reply["calls"].clone()).unwrap_or_else(|error| panic!("{error}: {reply}"))
+    }
+
+    /// Everything there is, as the emulator keeps it in its state file: an
+    /// all-knowing view that costs no call and no waiting for the AWS CLI.
+    #[track_caller]
+    pub(crate) fn world(&self) -> Value {
+        self.control("world")
+    }
+
+    /// World time.
+    #[track_caller]
+    pub(crate) fn now(&self) -> Timestamp {
+        let reply = self.control("now");
+        serde_json::from_value(reply["now"].clone()).unwrap_or_else(|error| panic!("{error}: {reply}"))
     }
 
     /// Lets the world's time run this many times as fast.
