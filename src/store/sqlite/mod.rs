@@ -60,10 +60,16 @@ impl Failure {
     fn told(self, path: &Path) -> StoreError {
         let source = match self {
             Failure::Store(error) => return error,
+            // The third is what SQLite says after many races for the lock on
+            // the log, such as with a process that opens or closes the file.
             Failure::Sqlite(error)
                 if matches!(
                     error.sqlite_error_code(),
-                    Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+                    Some(
+                        ErrorCode::DatabaseBusy
+                            | ErrorCode::DatabaseLocked
+                            | ErrorCode::FileLockingProtocolFailed
+                    )
                 ) =>
             {
                 return StoreError::Busy;

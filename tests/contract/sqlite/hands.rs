@@ -1,10 +1,11 @@
 //! Rows that people edit with the `sqlite3` shell, as docs/store.md tells.
 
 use beansprout::model::{FeatureName, RECORD_SCHEMA};
-use beansprout::store::{Expect, RecordBody, SpecBody, Store};
+use beansprout::store::{Expect, RecordBody, SpecBody, Store, Write};
 use rusqlite::params;
 
 use super::{Folder, Place};
+use crate::contract::history::event;
 use crate::contract::{commit, conflict, put_record, put_spec, record_of, spec_of};
 
 /// Why a specification's row cannot be read.
@@ -194,4 +195,31 @@ async fn a_store_put_back_to_an_earlier_state_is_read_afresh() {
     let rows = store.load().await.unwrap();
     assert_eq!(rows.specs.len(), 1);
     assert_eq!(rows.specs[&FeatureName::from("a")].version, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn history_is_bounded_over_all_features_too() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let hand = folder.by_hand();
+    hand.execute(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20100)
+         INSERT INTO event (feature, at, severity, reason, message)
+         SELECT 'f' || n, '2026-01-05T08:00:00Z', 'Info', 'Launched', 'It is up.' FROM n",
+        [],
+    )
+    .unwrap();
+    hand.execute(
+        "INSERT INTO event (feature, at, severity, reason, message) VALUES ('f', 'noon', 'x', '', '')",
+        [],
+    )
+    .unwrap();
+    commit(&*store, vec![Write::AddEvent(event("last", 1))]).await.unwrap();
+    let kept: i64 = hand.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 20_000);
+    let all = store.events(None, usize::MAX).await.unwrap();
+    // One that cannot be read is passed over.
+    assert_eq!(all.len(), 19_999);
+    assert_eq!(all[0], event("last", 1));
+    assert_eq!(all.last().unwrap().feature, FeatureName::from("f103"));
 }
