@@ -161,6 +161,14 @@ impl Fault {
         }
     }
 
+    /// Reads a list of faults, in YAML or JSON.
+    ///
+    /// # Errors
+    /// The text is no list, or an entry has an unknown member, kind or value.
+    pub fn read_all(text: &str) -> Result<Vec<Self>, serde_yaml::Error> {
+        serde_yaml::from_str(text)
+    }
+
     /// Only once.
     #[must_use]
     pub fn once(mut self) -> Self {
@@ -293,5 +301,39 @@ impl Faults {
     /// How often each kind struck each operation.
     pub(crate) fn hits(&self) -> &BTreeMap<(String, Kind), u64> {
         &self.hits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_faults_is_yaml_and_its_mistakes_are_told() {
+        let text =
+            "- {operation: mutating, kind: lost, probability: 0.1, from: 10, until: 70}\n- kind: no-events\n";
+        let faults = Fault::read_all(text).expect("a list");
+        assert_eq!((faults[0].kind, faults[0].probability), (Kind::Lost, Some(0.1)));
+        assert_eq!((faults[1].service.as_str(), faults[1].operation.as_str()), ("*", "*"));
+        assert!(Fault::read_all("- kind: unknown").is_err());
+        assert!(Fault::read_all("- {kind: lost, wen: 1}").is_err());
+    }
+
+    #[test]
+    fn a_fault_strikes_within_its_time_as_often_as_it_may() {
+        let start = Timestamp::UNIX_EPOCH;
+        let mut faults = Faults::default();
+        let text = "[{kind: lost, operation: X, from: 10, until: 20, count: 2}, {kind: timeout, operation: X, nth: 2}]";
+        faults.set(Fault::read_all(text).expect("a list"), start);
+        let mut draw = |at: i64, operation: &str| {
+            let target = Target { service: "s3", operation, mutating: false, later_page: false };
+            let now = start + signed(Duration::from_secs(at.unsigned_abs()));
+            faults.draw(&target, now).1.map(|strike| strike.kind)
+        };
+        assert_eq!(draw(0, "X"), None);
+        assert_eq!(draw(5, "X"), Some(Kind::Timeout), "the second of its calls");
+        assert_eq!(draw(10, "Y"), None);
+        assert_eq!([draw(10, "X"), draw(19, "X"), draw(19, "X")], [Some(Kind::Lost), Some(Kind::Lost), None]);
+        assert_eq!(draw(20, "X"), None);
     }
 }

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use super::bundles::is_archive;
-use super::environment::{Health, Operation, Severity, Status, Tier, Update, VersionStatus, Work};
+use super::environment::{Health, Operation, Status, Tier, Update, Work};
+use super::holdings::{Severity, VersionStatus};
 use super::settings::{AfterFailure, FailedLaunch};
 use super::world::{Due, MEMORY, Stage, World};
 

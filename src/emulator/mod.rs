@@ -12,6 +12,7 @@ mod control;
 pub mod ecr;
 pub mod environment;
 pub mod fault;
+pub mod holdings;
 mod lifecycle;
 pub mod options;
 pub mod pages;

@@ -213,6 +213,21 @@ pub struct Readings {
     pub order: Order,
 }
 
+impl Readings {
+    /// These readings with one switch set by its name in kebab case.
+    ///
+    /// # Errors
+    /// No such switch, or a value that it does not have; the text names those that there are.
+    pub fn with(&self, switch: &str, value: &str) -> Result<Self, String> {
+        let mut members = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        members[switch] = match value.parse::<bool>() {
+            Ok(flag) => flag.into(),
+            Err(_) => value.into(),
+        };
+        serde_json::from_value(members).map_err(|error| error.to_string())
+    }
+}
+
 impl Default for Readings {
     fn default() -> Self {
         Self {

@@ -12,8 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::calls::CallLog;
 use super::ecr::Registry;
-use super::environment::{Application, Environment, Event, Severity, Version};
+use super::environment::Environment;
 use super::fault::Faults;
+use super::holdings::{Application, Event, Severity, Version};
 use super::pages::Ports;
 use super::requests::Ask;
 use super::s3;

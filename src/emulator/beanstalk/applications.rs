@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Outcome, check_length, check_name, tags};
-use crate::emulator::environment::{Application, Event, Severity, Status, Work};
+use crate::emulator::environment::{Status, Work};
 use crate::emulator::fault::Kind;
+use crate::emulator::holdings::{Application, Event, Severity};
 use crate::emulator::requests::Request;
 use crate::emulator::wire::{Refusal, Xml};
 use crate::emulator::world::World;

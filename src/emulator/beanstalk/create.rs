@@ -2,7 +2,8 @@
 
 use super::account::{check_prefix, is_free};
 use super::{Outcome, check_length, describe, platforms, tags};
-use crate::emulator::environment::{Environment, Health, Shown, Status, Tier, VersionStatus, Work};
+use crate::emulator::environment::{Environment, Health, Shown, Status, Tier, Work};
+use crate::emulator::holdings::VersionStatus;
 use crate::emulator::options::{ENVIRONMENT, LAUNCH, Options};
 use crate::emulator::requests::Request;
 use crate::emulator::settings::Namesake;

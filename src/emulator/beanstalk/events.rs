@@ -1,8 +1,8 @@
 //! DescribeEvents: newest first, six weeks back, by RequestId, severity and time.
 
 use super::{Outcome, page};
-use crate::emulator::environment::{Event, Severity};
 use crate::emulator::fault::Kind;
+use crate::emulator::holdings::{Event, Severity};
 use crate::emulator::requests::Request;
 use crate::emulator::wire::{Form, Refusal, Xml};
 use crate::emulator::world::World;

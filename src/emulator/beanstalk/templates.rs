@@ -1,8 +1,9 @@
 //! Saved configurations, and the settings of environments.
 
 use super::{Outcome, check_name, platforms, tags};
-use crate::emulator::environment::{Environment, Template, Work};
+use crate::emulator::environment::{Environment, Work};
 use crate::emulator::fault::Kind;
+use crate::emulator::holdings::Template;
 use crate::emulator::options::{self, Options};
 use crate::emulator::requests::Request;
 use crate::emulator::wire::{Form, Refusal, Xml};

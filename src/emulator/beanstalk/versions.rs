@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Outcome, applications, check_length, check_name, page, tags};
-use crate::emulator::environment::{Event, Severity, Version, VersionStatus};
 use crate::emulator::fault::Kind;
+use crate::emulator::holdings::{Event, Severity, Version, VersionStatus};
 use crate::emulator::requests::Request;
 use crate::emulator::wire::{Form, Refusal, Xml};
 use crate::emulator::world::{Due, World};

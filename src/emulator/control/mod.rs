@@ -159,6 +159,10 @@ fn change(world: &mut World, command: Command) -> Result<Value, String> {
             world.sights.insert(key, sight);
             Ok(json!({"sights": world.sights}))
         }
+        Command::Reading(switch, value) => {
+            world.settings.readings = world.settings.readings.with(&switch, &value)?;
+            Ok(json!({"readings": world.settings.readings}))
+        }
         Command::Rate(rate) => {
             world.throttle = Throttle::new(rate, world.now());
             Ok(json!({"rate": rate}))

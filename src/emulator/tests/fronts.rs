@@ -103,6 +103,10 @@ async fn the_control_socket_moves_the_world() {
     assert_eq!(control(&format!("calls since {last}"))["calls"].as_array().map(Vec::len), Some(0));
     let world = control("world");
     assert_eq!(world["environments"][&id]["name"], "f-login");
+    assert_eq!(control("reading failed-launch grey")["readings"]["failed-launch"], "grey");
+    assert_eq!(control("reading early_cname true")["readings"]["early-cname"], true);
+    let wrong = rig.emulator.control("reading failed-launch pink");
+    assert!(wrong["error"].as_str().is_some_and(|text| text.contains("terminated")), "{wrong}");
     assert!(rig.emulator.control("spede 1").get("error").is_some());
 }
 
