@@ -138,6 +138,8 @@ pub enum Life {
         hash: Option<SpecHash>,
         /// How many asks for renewal came before the end began.
         renewals: u64,
+        /// What the time to live counted from, for an end that is called off.
+        since: Option<Timestamp>,
     },
     /// It had its time. The same specification does not bring it back.
     Expired {

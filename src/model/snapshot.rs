@@ -240,3 +240,21 @@ impl Guard {
         }
     }
 }
+
+impl Entry {
+    /// The record, where there is one that can be read.
+    pub fn record(&self) -> Option<&Record> {
+        match &self.record {
+            RecordRow::Present { record, .. } => Some(record),
+            RecordRow::Absent | RecordRow::Unreadable { .. } => None,
+        }
+    }
+
+    /// The specification, where there is one that can be read.
+    pub fn feature(&self) -> Option<&Feature> {
+        match &self.spec {
+            SpecRow::Present { feature, .. } => Some(feature),
+            SpecRow::Absent | SpecRow::Unreadable { .. } => None,
+        }
+    }
+}

@@ -1,1 +1,177 @@
 //! Decisions: a pure function from a snapshot to a complete plan.
+//!
+//! The planner reads as a table. For every feature the same short steps run
+//! in the same order; each may change the draft of the feature's record and
+//! ends by saying what the feature's situation is. The first step that finds
+//! a reason to wait ends the row. Nothing here reads a clock, draws a random
+//! number, logs or performs I/O.
+
+mod beanstalk;
+mod check;
+mod converge;
+mod draft;
+mod guards;
+mod life;
+mod locate;
+mod policy;
+mod questions;
+mod report;
+mod sweep;
+mod verdict;
+mod wanted;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::model::{
+    Configure, CreateEnvironment, CreateVersion, Deploy, FeatureName, GuardLedger, PutBundle, Record,
+    Severity, Snapshot, Terminate, VersionLabel,
+};
+
+pub use check::{Violation, check};
+pub use policy::{Guards, Policy};
+pub use questions::{Questions, questions};
+pub use report::{Held, Orphan, Report, Situation, Waiting};
+
+use draft::Draft;
+use guards::Budget;
+use locate::Fleet;
+
+/// Everything that one turn does: complete values, nothing left to choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The moment that the plan speaks of.
+    pub now: Timestamp,
+    /// The guards' marks, to be written before any step when they differ
+    /// from the snapshot's.
+    pub guards: GuardLedger,
+    /// What is done, feature by feature.
+    pub steps: BTreeMap<FeatureName, Step>,
+    /// Why every feature moves or waits.
+    pub report: Report,
+}
+
+/// What is done for one feature: its record first, the call after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What becomes of the record.
+    pub memory: Memory,
+    /// The one call.
+    pub action: Option<Action>,
+    /// Lines for the feature's history.
+    pub news: Vec<News>,
+}
+
+/// What becomes of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// It stays as it is.
+    Keep,
+    /// It is written, if it still has the version that was read (`None`:
+    /// there was none).
+    Write(Box<Record>, Option<u64>),
+    /// It is removed, if it still has the version that was read.
+    Forget(u64),
+}
+
+/// One call, complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Makes the environment, with its first version.
+    Launch(PutBundle, CreateVersion, Box<CreateEnvironment>),
+    /// Changes options.
+    Configure(Configure),
+    /// Deploys a version.
+    Deploy(PutBundle, CreateVersion, Deploy),
+    /// Takes the environment down.
+    Destroy(Terminate),
+    /// Removes versions and bundles that nobody runs.
+    Tidy(Vec<Remains>),
+}
+
+/// A version and its bundle, to be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remains {
+    /// The version's application.
+    pub application: crate::model::ApplicationName,
+    /// The version.
+    pub label: VersionLabel,
+    /// The bundle's bucket.
+    pub bucket: String,
+    /// The bundle's key.
+    pub key: String,
+}
+
+/// A line for a feature's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// How grave.
+    pub severity: Severity,
+    /// One CamelCase word for programs.
+    pub reason: &'static str,
+    /// A sentence for people.
+    pub message: String,
+}
+
+/// Decides everything. The same snapshot gives the same plan, in whatever
+/// order its parts were read, and planning again on what the plan wrote gives
+/// an empty one.
+pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
+    let fleet = Fleet::new(snapshot);
+    let mut budget = Budget::new(snapshot, policy);
+    let mut steps = BTreeMap::new();
+    let mut report = Report::new(snapshot, &fleet, policy);
+    for (name, entry) in &snapshot.features {
+        let mut draft = Draft::new(name, entry);
+        let situation = decide(&mut draft, snapshot, policy, &fleet, &mut budget);
+        let step = draft.into_step();
+        if let Memory::Write(record, _) = &step.memory {
+            report.records.insert(name.clone(), (**record).clone());
+        } else if let Some(record) = entry.record() {
+            report.records.insert(name.clone(), record.clone());
+        }
+        report.features.insert(name.clone(), situation);
+        if step != Step::nothing() {
+            steps.insert(name.clone(), step);
+        }
+    }
+    report.held = budget.held();
+    Plan { now: snapshot.now, guards: budget.into_ledger(), steps, report }
+}
+
+/// The row of the table: one feature, step by step.
+fn decide(
+    draft: &mut Draft,
+    snapshot: &Snapshot,
+    policy: &Policy,
+    fleet: &Fleet,
+    budget: &mut Budget,
+) -> Situation {
+    if let Some(why) = draft.unreadable() {
+        return Situation::Unreadable { why };
+    }
+    draft.note_specification(snapshot.now);
+    let seen = locate::locate(draft, snapshot, fleet);
+    verdict::close_intent(draft, &seen, snapshot, budget);
+    let seen = locate::locate(draft, snapshot, fleet);
+    locate::follow(draft, &seen, snapshot);
+    let seen = locate::locate(draft, snapshot, fleet);
+    life::turn(draft, &seen, snapshot, policy);
+    let situation = converge::converge(draft, &seen, snapshot, policy, fleet, budget);
+    sweep::sweep(draft, snapshot, policy, fleet);
+    situation
+}
+
+impl Step {
+    fn nothing() -> Self {
+        Self { memory: Memory::Keep, action: None, news: Vec::new() }
+    }
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}

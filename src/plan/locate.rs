@@ -1,0 +1,185 @@
+//! Where a feature's environment is, as far as the answers show it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::draft::Draft;
+use jiff::Timestamp;
+
+use crate::model::{
+    Answer, Attempt, BindingAnswer, Environment, EnvironmentId, EnvironmentName, EnvironmentStatus, Failure,
+    IntentKind, Record, Severity, Snapshot, VersionLabel, binding,
+};
+
+/// The listing, indexed once for all features.
+pub(super) struct Fleet<'a> {
+    live: BTreeMap<&'a EnvironmentName, Vec<&'a Environment>>,
+    /// Ids that some ledger names.
+    ledgered: BTreeSet<&'a EnvironmentId>,
+    /// Names that some ledger gives.
+    names: BTreeSet<&'a EnvironmentName>,
+    /// How many environments ledgers name.
+    pub(super) ours: usize,
+}
+
+/// Where a feature's environment is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Seen<'a> {
+    /// The listing gave no answer, and why.
+    Gap(&'a str),
+    /// We have none.
+    Nothing,
+    /// The ledger's environment lives.
+    Live(&'a Environment),
+    /// One bears the name that we gave and our binding; the reply that would
+    /// have told its id was lost.
+    Claim(&'a Environment),
+    /// One bears the name that we gave; its tags say nothing (yet).
+    Unproven {
+        /// Which.
+        environment: &'a Environment,
+        /// Whether the tags were read and lack the binding.
+        answered: bool,
+    },
+    /// One bears the name and is not ours.
+    Foreign(&'a Environment),
+    /// The ledger's environment was read as Terminated: the only proof that
+    /// it is gone.
+    Terminated(&'a Environment),
+    /// The listing lacks the ledger's environment. Absence is no proof.
+    Missing {
+        /// Whether a read by id answered, with nothing.
+        answered: bool,
+    },
+    /// A create was decided, its id is not known and nobody bears the name.
+    Absent,
+}
+
+impl<'a> Fleet<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot) -> Self {
+        let mut live: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        if let Answer::Known(environments) = &snapshot.fleet {
+            for environment in environments.values().filter(|environment| environment.is_live()) {
+                live.entry(&environment.name).or_default().push(environment);
+            }
+        }
+        let ledgers =
+            || snapshot.features.values().filter_map(|entry| entry.record()?.identity.ledger.as_ref());
+        Self {
+            live,
+            ledgered: ledgers().filter_map(|ledger| ledger.id.as_ref()).collect(),
+            names: ledgers().map(|ledger| &ledger.name).collect(),
+            ours: ledgers().count(),
+        }
+    }
+
+    /// The live environment of that name; names are unique among the living.
+    pub(super) fn bearer(&self, name: &EnvironmentName) -> Option<&'a Environment> {
+        self.live.get(name).and_then(|bearers| bearers.first().copied())
+    }
+
+    /// Live environments that no ledger knows, by id or by name.
+    pub(super) fn strangers(&self) -> impl Iterator<Item = &'a Environment> + '_ {
+        self.live.values().flatten().copied().filter(|environment| {
+            !self.ledgered.contains(&environment.id) && !self.names.contains(&environment.name)
+        })
+    }
+
+    /// Whether any live environment, ours or not, shows this label.
+    pub(super) fn shows(
+        &self,
+        application: &crate::model::ApplicationName,
+        label: &VersionLabel,
+    ) -> bool {
+        self.live.values().flatten().any(|environment| {
+            &environment.application == application && environment.label.as_ref() == Some(label)
+        })
+    }
+}
+
+/// Weighs the answers on one feature's environment.
+pub(super) fn locate<'a>(draft: &Draft, snapshot: &'a Snapshot, fleet: &Fleet<'a>) -> Seen<'a> {
+    let environments = match &snapshot.fleet {
+        Answer::Known(environments) => environments,
+        Answer::Gap(why) => return Seen::Gap(why),
+    };
+    let Some(ledger) = &draft.record.identity.ledger else {
+        return Seen::Nothing;
+    };
+    match &ledger.id {
+        Some(id) => match (environments.get(id), snapshot.missing.get(id)) {
+            (Some(environment), _) | (None, Some(Answer::Known(Some(environment)))) => {
+                if environment.is_live() { Seen::Live(environment) } else { Seen::Terminated(environment) }
+            }
+            (None, Some(Answer::Known(None))) => Seen::Missing { answered: true },
+            (None, Some(Answer::Gap(_)) | None) => Seen::Missing { answered: false },
+        },
+        None => match fleet.bearer(&ledger.name) {
+            None => Seen::Absent,
+            Some(environment) => prove(draft, snapshot, environment),
+        },
+    }
+}
+
+/// Whether the bearer of our name bears our binding too.
+fn prove<'a>(draft: &Draft, snapshot: &Snapshot, environment: &'a Environment) -> Seen<'a> {
+    let ours = draft.record.identity.application.as_ref() == Some(&environment.application);
+    let expected = binding(&snapshot.home.store, &environment.application, &environment.name);
+    match snapshot.bindings.get(&environment.id) {
+        Some(BindingAnswer::Bears(found)) if ours && *found == expected => Seen::Claim(environment),
+        Some(BindingAnswer::Bears(_)) => Seen::Foreign(environment),
+        Some(BindingAnswer::None) => Seen::Unproven { environment, answered: true },
+        Some(BindingAnswer::Gap(_)) | None => Seen::Unproven { environment, answered: false },
+    }
+}
+
+/// Keeps the ledger's line in step with what was seen, and lets go of an
+/// environment that somebody else terminated.
+pub(super) fn follow(draft: &mut Draft, seen: &Seen, snapshot: &Snapshot) {
+    let idle = draft.record.open().is_none();
+    let Some(ledger) = &mut draft.record.identity.ledger else { return };
+    match seen {
+        Seen::Live(environment) => {
+            ledger.missing_since = None;
+            ledger.was_ready |= environment.status == EnvironmentStatus::Ready;
+            ledger.arn = environment.arn.clone().or(ledger.arn.take());
+            if let Some(cname) = &environment.cname {
+                ledger.url = Some(format!("http://{cname}"));
+            }
+        }
+        Seen::Missing { .. } => {
+            ledger.missing_since.get_or_insert(snapshot.now);
+        }
+        Seen::Claim(environment) if idle => {
+            // A create that we had given up arrived after all. What it runs
+            // is uncertain, so the next wanted state goes out afresh.
+            ledger.id = Some(environment.id.clone());
+            ledger.arn = environment.arn.clone();
+            draft.record.attempt = late_create(&draft.record, environment, snapshot.now);
+        }
+        Seen::Terminated(environment) if idle => {
+            let message = format!("Somebody else terminated {} ({}).", environment.name, environment.id);
+            draft.record.identity.ledger = None;
+            draft.tell(Severity::Warn, "TerminatedOutside", message);
+        }
+        _ => {}
+    }
+}
+
+/// The attempt after a create that arrived late: due at once, and dirty.
+fn late_create(record: &Record, environment: &Environment, now: Timestamp) -> Attempt {
+    let before = match &record.attempt {
+        Attempt::Failed(failure) => Some(failure),
+        Attempt::Idle | Attempt::Open(_) => None,
+    };
+    let label = environment.label.clone().unwrap_or_else(|| VersionLabel::new(""));
+    Attempt::Failed(Failure {
+        kind: IntentKind::Launch { label },
+        generation: record.generation,
+        digest: before.and_then(|failure| failure.digest.clone()),
+        tries: before.map_or(0, |failure| failure.tries),
+        at: now,
+        retry_at: Some(now),
+        dirty: true,
+        message: "The environment was made by a call that had been given up.".to_owned(),
+    })
+}

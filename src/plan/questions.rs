@@ -1,0 +1,129 @@
+//! What the planner will want to know beyond the listing and the store, so
+//! that observation asks for exactly that and nothing is fetched in the
+//! middle of a decision.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::policy::Policy;
+use super::wanted;
+use crate::model::{
+    Entry, Environment, EnvironmentId, EnvironmentName, EnvironmentStatus, FeatureName, IntentKind, Life,
+    ApplicationName, Record, StoreId, cname_prefix,
+};
+
+/// Questions to the cloud, from what was read first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Questions {
+    /// Image references to resolve.
+    pub images: BTreeSet<String>,
+    /// Environments whose binding is to be read: those that bear a name of
+    /// ours without a proof.
+    pub bindings: BTreeSet<EnvironmentId>,
+    /// Live environments with our prefix that no ledger knows: read once each
+    /// for the list of orphans.
+    pub strangers: BTreeSet<EnvironmentId>,
+    /// Known environments that the listing lacks.
+    pub missing: BTreeSet<EnvironmentId>,
+    /// Environments whose settings update may have ended.
+    pub options: BTreeMap<EnvironmentId, (ApplicationName, EnvironmentName)>,
+    /// CNAME prefixes of environments that may be launched.
+    pub addresses: BTreeSet<String>,
+    /// From when on events are of interest.
+    pub events_since: Option<Timestamp>,
+    /// Whether an environment may be made on the default platform.
+    pub platform: bool,
+    /// Whether something of ours is under way, so that the next look should
+    /// come soon: the time of the newest intent, and of expected ends.
+    pub under_way: bool,
+}
+
+/// Derives the questions of a turn.
+pub fn questions(
+    store: &StoreId,
+    policy: &Policy,
+    features: &BTreeMap<FeatureName, Entry>,
+    environments: Option<&BTreeMap<EnvironmentId, Environment>>,
+) -> Questions {
+    let mut questions = Questions::default();
+    let mut names = BTreeMap::new();
+    let mut ids = BTreeSet::new();
+    for (name, entry) in features {
+        let blank = Record::new(name.clone());
+        let record = entry.record().unwrap_or(&blank);
+        ask_of_feature(&mut questions, store, policy, entry, record);
+        if let Some(ledger) = &record.identity.ledger {
+            names.insert(&ledger.name, record);
+            ids.extend(&ledger.id);
+        }
+        ask_of_intent(&mut questions, record, environments);
+    }
+    if let Some(environments) = environments {
+        questions.missing = ids.iter().filter(|id| !environments.contains_key(**id)).map(|id| (*id).clone()).collect();
+        for environment in environments.values().filter(|environment| environment.is_live() && !ids.contains(&environment.id)) {
+            match names.get(&environment.name) {
+                Some(record) if record.identity.ledger.as_ref().is_some_and(|ledger| ledger.id.is_none()) => {
+                    questions.bindings.insert(environment.id.clone());
+                }
+                _ if environment.name.as_str().starts_with(&policy.prefix) => {
+                    questions.strangers.insert(environment.id.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+    questions
+}
+
+fn ask_of_feature(questions: &mut Questions, store: &StoreId, policy: &Policy, entry: &Entry, record: &Record) {
+    let Some(feature) = entry.feature() else { return };
+    let asleep = matches!(record.life, Life::Expired { .. } | Life::Deleted { .. });
+    if asleep && !wakes(entry, record) {
+        return;
+    }
+    questions.images.extend(feature.spec.image.clone());
+    let made = record.identity.ledger.as_ref().is_some_and(|ledger| ledger.id.is_some());
+    questions.platform |= !made && feature.spec.template.is_none();
+    if let Some(application) = wanted::application(feature, policy)
+        && !made
+        && record.open().is_none()
+    {
+        let series = record.identity.cname_series;
+        questions.addresses.insert(cname_prefix(store, &application, &feature.metadata.name, series));
+    }
+}
+
+/// Whether a tombstone may be about to end, so that the answers are needed.
+fn wakes(entry: &Entry, record: &Record) -> bool {
+    let (hash, renewals) = match &record.life {
+        Life::Expired { hash, renewals, .. } | Life::Deleted { hash, renewals, .. } => (hash, *renewals),
+        Life::Wanted { .. } | Life::Ending { .. } => return true,
+    };
+    match &entry.spec {
+        crate::model::SpecRow::Present { deployable, .. } => {
+            Some(deployable) != hash.as_ref() || record.asks.renewals > renewals
+        }
+        _ => false,
+    }
+}
+
+fn ask_of_intent(
+    questions: &mut Questions,
+    record: &Record,
+    environments: Option<&BTreeMap<EnvironmentId, Environment>>,
+) {
+    let Some(intent) = record.open() else { return };
+    questions.under_way = true;
+    let from = intent.at - SignedDuration::from_secs(5);
+    questions.events_since = Some(questions.events_since.map_or(from, |since| since.min(from)));
+    let id = record.identity.ledger.as_ref().and_then(|ledger| ledger.id.as_ref());
+    if intent.kind == IntentKind::Configure
+        && let Some(environment) = id.and_then(|id| environments?.get(id))
+        && environment.status == EnvironmentStatus::Ready
+    {
+        questions
+            .options
+            .insert(environment.id.clone(), (environment.application.clone(), environment.name.clone()));
+    }
+}
