@@ -78,6 +78,10 @@ pub struct Ledger {
     /// Whether it was ever seen Ready: what was terminated before was never
     /// made.
     pub was_ready: bool,
+    /// Whether the label that it shows proves nothing, because a deployment
+    /// failed or its outcome is not known: the next wanted state goes out
+    /// under a fresh label, even if the shown one looks right.
+    pub dirty: bool,
     /// Our options as last confirmed on it.
     pub applied: BTreeMap<OptionKey, String>,
     /// Since when it has been missing from complete listings.
@@ -289,9 +293,9 @@ pub struct Failure {
     /// The earliest time of the next try; `None`: only a new specification,
     /// a new image or a person helps.
     pub retry_at: Option<Timestamp>,
-    /// Whether what the environment shows can be trusted no longer: the next
-    /// wanted state is sent under a fresh label.
-    pub dirty: bool,
+    /// Whether only a person can remove the obstacle, though we look again
+    /// now and then.
+    pub blocked: bool,
     /// Beanstalk's own words.
     pub message: String,
 }

@@ -69,8 +69,10 @@ pub struct StatusView {
     pub phase: Phase,
     /// What happened, in one sentence.
     pub happened: String,
-    /// What comes next, in one sentence.
+    /// What comes next, as a phrase that a time may follow.
     pub next: String,
+    /// When that is expected, in AWS time.
+    pub next_at: Option<Timestamp>,
     /// What a person can do: one command, or nothing.
     #[serde(rename = "try")]
     pub advice: Option<String>,

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use crate::bundle;
+use crate::model::names::{binding, bundle_key, tag_text};
 use crate::model::{
     ApplicationName, Artifact, CreateEnvironment, CreateVersion, EnvironmentName, PutBundle, Snapshot, Wanted,
-    binding, bundle_key, tag_text,
 };
 
 /// The tag whose value proves an environment ours.
@@ -64,7 +64,10 @@ pub(super) fn create(
         label: wanted.label.clone(),
         options: wanted.options.clone(),
         tags,
-        description: description(&format!("Feature {} of Beansprout {}", draft.name, snapshot.home.installation)),
+        description: description(&format!(
+            "Feature {} of Beansprout {}",
+            draft.name, snapshot.home.installation
+        )),
     }
 }
 

@@ -22,7 +22,8 @@ pub fn check(snapshot: &Snapshot, plan: &Plan) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (feature, step) in &plan.steps {
         let Some(entry) = snapshot.features.get(feature) else {
-            violations.push(Violation { feature: feature.clone(), what: "a feature that nobody knows".to_owned() });
+            violations
+                .push(Violation { feature: feature.clone(), what: "a feature that nobody knows".to_owned() });
             continue;
         };
         let found = match &step.action {
@@ -55,10 +56,16 @@ fn judge(snapshot: &Snapshot, entry: &Entry, step: &Step, action: &Action) -> Re
                 .flat_map(|environments| environments.values())
                 .any(|environment| environment.name == request.name && environment.is_live());
             ensure(!taken, "a launch under a name that is taken")?;
-            ensure(request.template.is_some() != request.platform.is_some(), "not exactly one of template and platform")?;
+            ensure(
+                request.template.is_some() != request.platform.is_some(),
+                "not exactly one of template and platform",
+            )?;
             ensure(request.tags.len() == 4, "a launch without its four tags")?;
             ensure(request.label == version.label, "a launch with another version than the one it makes")?;
-            ensure(bundle.key == version.key && bundle.bucket == version.bucket, "a version of another bundle")?;
+            ensure(
+                bundle.key == version.key && bundle.bucket == version.bucket,
+                "a version of another bundle",
+            )?;
             ensure(fits(open_before, intent), "a second launch beside an open one")
         }
         Action::Configure(request) => at_rest(snapshot, step, open_before, &request.id),
@@ -89,7 +96,8 @@ fn at_rest(
     let record = after(step).ok_or("a call without a record")?;
     let ledger = record.identity.ledger.as_ref().and_then(|ledger| ledger.id.as_ref());
     ensure(ledger == Some(id), "a call on an environment that the ledger does not name")?;
-    let status = snapshot.fleet.known().and_then(|environments| environments.get(id)).map(|found| &found.status);
+    let status =
+        snapshot.fleet.known().and_then(|environments| environments.get(id)).map(|found| &found.status);
     let by_id = snapshot.missing.get(id).and_then(|answer| answer.known()).and_then(Option::as_ref);
     let status = status.or(by_id.map(|environment| &environment.status));
     ensure(status == Some(&EnvironmentStatus::Ready), "an update of an environment that is not Ready")

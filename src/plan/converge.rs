@@ -13,10 +13,10 @@ use super::policy::{Policy, allowance, pace_key};
 use super::report::{Situation, Waiting};
 use super::wanted::{self, blocked};
 use super::{Action, Plan};
+use crate::model::names::{binding, cname_prefix, environment_name};
 use crate::model::{
-    Address, Answer, Attempt, Configure, Deploy, EndReason, Environment, EnvironmentStatus, Feature,
-    Heal, Health, Intent, IntentKind, Ledger, Life, OptionKey, Reply, Severity, Snapshot, Terminate, binding,
-    cname_prefix, environment_name,
+    Address, Answer, Attempt, Configure, Deploy, EndReason, Environment, EnvironmentStatus, Feature, Heal,
+    Health, Intent, IntentKind, Ledger, Life, OptionKey, Reply, Severity, Snapshot, Terminate,
 };
 
 /// Decides the one call of a feature, or says why there is none.
@@ -61,7 +61,9 @@ fn live(
     if let (Some(fixed), Some(_)) = (&draft.record.identity.application, &draft.record.identity.ledger)
         && *fixed != application
     {
-        let why = format!("Its environment belongs to the application {fixed}, which cannot change to {application}.");
+        let why = format!(
+            "Its environment belongs to the application {fixed}, which cannot change to {application}."
+        );
         return blocked("ApplicationFixed", why);
     }
     match seen {
@@ -72,7 +74,9 @@ fn live(
         Seen::Missing { .. } => Situation::NotVisible { since: missing_since(draft, snapshot) },
         Seen::Unproven { .. } | Seen::Claim(_) => Situation::Unproven,
         Seen::Foreign(environment) => Situation::NameTaken { by: environment.id.clone() },
-        Seen::Terminated(_) | Seen::Gap(_) => Situation::NoAnswer { why: "the listing is being read".to_owned() },
+        Seen::Terminated(_) | Seen::Gap(_) => {
+            Situation::NoAnswer { why: "the listing is being read".to_owned() }
+        }
         Seen::Nothing | Seen::Absent => {
             draft.record.identity.application = Some(application);
             launch(draft, feature, snapshot, policy, fleet, budget)
@@ -134,6 +138,7 @@ fn launch(
         id: None,
         arn: None,
         was_ready: false,
+        dirty: false,
         applied: BTreeMap::new(),
         missing_since: None,
         url: None,
@@ -157,11 +162,12 @@ fn update(
         Err(situation) => return situation,
         Ok(owed) => owed,
     };
-    let (Some(wanted), Some(ledger)) = (draft.record.wanted.clone(), draft.record.identity.ledger.clone()) else {
+    let (Some(wanted), Some(ledger)) = (draft.record.wanted.clone(), draft.record.identity.ledger.clone())
+    else {
         return Situation::NoAnswer { why: "what is wanted is not known yet".to_owned() };
     };
     let (set, remove) = difference(&ledger.applied, &wanted.options);
-    let dirty = matches!(&draft.record.attempt, Attempt::Failed(failure) if failure.dirty);
+    let dirty = ledger.dirty;
     let deployed = draft.record.deployed.as_ref().map(|deployed| &deployed.label) == Some(&wanted.label);
     let shown = environment.label.as_ref() == Some(&wanted.label);
     if set.is_empty() && remove.is_empty() && shown && deployed && !dirty {
@@ -180,7 +186,14 @@ fn update(
     };
     if !set.is_empty() || !remove.is_empty() {
         let request = Configure { id: environment.id.clone(), set, remove };
-        return act(draft, IntentKind::Configure, tries, environment.updated, Action::Configure(request), snapshot);
+        return act(
+            draft,
+            IntentKind::Configure,
+            tries,
+            environment.updated,
+            Action::Configure(request),
+            snapshot,
+        );
     }
     if dirty || shown || doomed_label(draft) {
         wanted::mint_label(draft, snapshot);
@@ -283,7 +296,9 @@ fn act(
 
 fn announcement(kind: &IntentKind) -> (&'static str, String) {
     match kind {
-        IntentKind::Launch { label } => ("Launching", format!("Its environment is being made, with {label}.")),
+        IntentKind::Launch { label } => {
+            ("Launching", format!("Its environment is being made, with {label}."))
+        }
         IntentKind::Configure => ("Configuring", "Its settings are being changed.".to_owned()),
         IntentKind::Deploy { label } => ("Deploying", format!("{label} is being deployed.")),
         IntentKind::Terminate => ("Terminating", "Its environment is being taken down.".to_owned()),

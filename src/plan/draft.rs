@@ -95,4 +95,3 @@ impl<'a> Draft<'a> {
         Step { memory, action: self.action, news: self.news }
     }
 }
-

@@ -34,9 +34,10 @@ impl<'a> Budget<'a> {
         keep_recent(&mut ledger.creates, now, policy.guards.window);
         keep_recent(&mut ledger.inferred, now, hour);
         let owned = || {
-            snapshot.features.values().filter(|entry| {
-                entry.record().is_some_and(|record| record.identity.ledger.is_some())
-            })
+            snapshot
+                .features
+                .values()
+                .filter(|entry| entry.record().is_some_and(|record| record.identity.ledger.is_some()))
         };
         let vanished = owned()
             .filter(|entry| {

@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::draft::Draft;
 use super::locate::Seen;
 use super::policy::{Policy, SETTLE};
-use crate::model::{Attempt, EndReason, IntentKind, Life, Record, Severity, Snapshot, SpecHash, Ttl, TtlFrom};
+use crate::model::{
+    Attempt, EndReason, IntentKind, Life, Record, Severity, Snapshot, SpecHash, Ttl, TtlFrom,
+};
 
 /// Moves a feature along its life, as far as one observation carries.
 pub(super) fn turn(draft: &mut Draft, seen: &Seen, snapshot: &Snapshot, policy: &Policy) {
@@ -170,8 +172,7 @@ fn reprieve(
         EndReason::Expired => {
             let mut living = record.clone();
             living.life = Life::Wanted { since, renewals };
-            draft.spec().is_some()
-                && expires_at(&living, ttl_of(draft, policy)).is_none_or(|end| end > now)
+            draft.spec().is_some() && expires_at(&living, ttl_of(draft, policy)).is_none_or(|end| end > now)
         }
     };
     called_off.then_some(since)
@@ -186,11 +187,15 @@ fn finish(draft: &mut Draft, reason: EndReason, hash: Option<SpecHash>, renewals
         EndReason::Expired => Life::Expired { hash, at, renewals },
         EndReason::Deleted | EndReason::Vanished => Life::Deleted { hash, at, renewals },
     };
-    draft.tell(Severity::Info, "Ended", match reason {
-        EndReason::Expired => "Its time was over; the environment is gone.",
-        EndReason::Deleted => "It was deleted; the environment is gone.",
-        EndReason::Vanished => "Its row was gone; the environment is gone too.",
-    });
+    draft.tell(
+        Severity::Info,
+        "Ended",
+        match reason {
+            EndReason::Expired => "Its time was over; the environment is gone.",
+            EndReason::Deleted => "It was deleted; the environment is gone.",
+            EndReason::Vanished => "Its row was gone; the environment is gone too.",
+        },
+    );
 }
 
 /// A changed specification or a renewal starts a new life; the unchanged one

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::draft::Draft;
 use jiff::Timestamp;
 
+use crate::model::names::binding;
 use crate::model::{
     Answer, Attempt, BindingAnswer, Environment, EnvironmentId, EnvironmentName, EnvironmentStatus, Failure,
-    IntentKind, Record, Severity, Snapshot, VersionLabel, binding,
+    IntentKind, Record, Severity, Snapshot, VersionLabel,
 };
 
 /// The listing, indexed once for all features.
@@ -17,8 +18,6 @@ pub(super) struct Fleet<'a> {
     ledgered: BTreeSet<&'a EnvironmentId>,
     /// Names that some ledger gives.
     names: BTreeSet<&'a EnvironmentName>,
-    /// How many environments ledgers name.
-    pub(super) ours: usize,
 }
 
 /// Where a feature's environment is.
@@ -68,7 +67,6 @@ impl<'a> Fleet<'a> {
             live,
             ledgered: ledgers().filter_map(|ledger| ledger.id.as_ref()).collect(),
             names: ledgers().map(|ledger| &ledger.name).collect(),
-            ours: ledgers().count(),
         }
     }
 
@@ -85,11 +83,7 @@ impl<'a> Fleet<'a> {
     }
 
     /// Whether any live environment, ours or not, shows this label.
-    pub(super) fn shows(
-        &self,
-        application: &crate::model::ApplicationName,
-        label: &VersionLabel,
-    ) -> bool {
+    pub(super) fn shows(&self, application: &crate::model::ApplicationName, label: &VersionLabel) -> bool {
         self.live.values().flatten().any(|environment| {
             &environment.application == application && environment.label.as_ref() == Some(label)
         })
@@ -154,6 +148,7 @@ pub(super) fn follow(draft: &mut Draft, seen: &Seen, snapshot: &Snapshot) {
             // is uncertain, so the next wanted state goes out afresh.
             ledger.id = Some(environment.id.clone());
             ledger.arn = environment.arn.clone();
+            ledger.dirty = true;
             draft.record.attempt = late_create(&draft.record, environment, snapshot.now);
         }
         Seen::Terminated(environment) if idle => {
@@ -165,7 +160,7 @@ pub(super) fn follow(draft: &mut Draft, seen: &Seen, snapshot: &Snapshot) {
     }
 }
 
-/// The attempt after a create that arrived late: due at once, and dirty.
+/// The attempt after a create that arrived late: due at once.
 fn late_create(record: &Record, environment: &Environment, now: Timestamp) -> Attempt {
     let before = match &record.attempt {
         Attempt::Failed(failure) => Some(failure),
@@ -179,7 +174,7 @@ fn late_create(record: &Record, environment: &Environment, now: Timestamp) -> At
         tries: before.map_or(0, |failure| failure.tries),
         at: now,
         retry_at: Some(now),
-        dirty: true,
+        blocked: false,
         message: "The environment was made by a call that had been given up.".to_owned(),
     })
 }

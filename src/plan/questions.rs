@@ -8,9 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::policy::Policy;
 use super::wanted;
+use crate::model::names::cname_prefix;
 use crate::model::{
-    Entry, Environment, EnvironmentId, EnvironmentName, EnvironmentStatus, FeatureName, IntentKind, Life,
-    ApplicationName, Record, StoreId, cname_prefix,
+    ApplicationName, Entry, Environment, EnvironmentId, EnvironmentName, EnvironmentStatus, FeatureName,
+    IntentKind, Life, Record, StoreId,
 };
 
 /// Questions to the cloud, from what was read first.
@@ -50,8 +51,10 @@ pub fn questions(
     let mut names = BTreeMap::new();
     let mut ids = BTreeSet::new();
     for (name, entry) in features {
-        let blank = Record::new(name.clone());
-        let record = entry.record().unwrap_or(&blank);
+        let Some(record) = entry.record() else {
+            ask_of_feature(&mut questions, store, policy, entry, &Record::new(name.clone()));
+            continue;
+        };
         ask_of_feature(&mut questions, store, policy, entry, record);
         if let Some(ledger) = &record.identity.ledger {
             names.insert(&ledger.name, record);
@@ -60,8 +63,12 @@ pub fn questions(
         ask_of_intent(&mut questions, record, environments);
     }
     if let Some(environments) = environments {
-        questions.missing = ids.iter().filter(|id| !environments.contains_key(**id)).map(|id| (*id).clone()).collect();
-        for environment in environments.values().filter(|environment| environment.is_live() && !ids.contains(&environment.id)) {
+        questions.missing =
+            ids.iter().filter(|id| !environments.contains_key(**id)).map(|id| (*id).clone()).collect();
+        for environment in environments
+            .values()
+            .filter(|environment| environment.is_live() && !ids.contains(&environment.id))
+        {
             match names.get(&environment.name) {
                 Some(record) if record.identity.ledger.as_ref().is_some_and(|ledger| ledger.id.is_none()) => {
                     questions.bindings.insert(environment.id.clone());
@@ -76,7 +83,13 @@ pub fn questions(
     questions
 }
 
-fn ask_of_feature(questions: &mut Questions, store: &StoreId, policy: &Policy, entry: &Entry, record: &Record) {
+fn ask_of_feature(
+    questions: &mut Questions,
+    store: &StoreId,
+    policy: &Policy,
+    entry: &Entry,
+    record: &Record,
+) {
     let Some(feature) = entry.feature() else { return };
     let asleep = matches!(record.life, Life::Expired { .. } | Life::Deleted { .. });
     if asleep && !wakes(entry, record) {

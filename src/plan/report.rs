@@ -7,9 +7,10 @@ use jiff::Timestamp;
 
 use super::locate::Fleet;
 use super::policy::Policy;
+use crate::model::names::binding;
 use crate::model::{
     ApplicationName, BindingAnswer, EndReason, EnvironmentId, EnvironmentName, Failure, FeatureName, Guard,
-    IntentKind, Record, Snapshot, binding,
+    IntentKind, Record, Snapshot,
 };
 
 /// The plan's reasons.

@@ -48,7 +48,9 @@ fn needed(draft: &Draft) -> Vec<VersionLabel> {
     }
     labels.extend(record.wanted.as_ref().map(|wanted| wanted.label.clone()));
     labels.extend(record.deployed.as_ref().map(|deployed| deployed.label.clone()));
-    if let Some(IntentKind::Launch { label } | IntentKind::Deploy { label }) = record.open().map(|intent| &intent.kind) {
+    if let Some(IntentKind::Launch { label } | IntentKind::Deploy { label }) =
+        record.open().map(|intent| &intent.kind)
+    {
         labels.push(label.clone());
     }
     labels

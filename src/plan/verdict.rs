@@ -32,8 +32,10 @@ enum Verdict {
 enum Again {
     /// As often as the policy allows, each time later.
     Backoff,
-    /// For ever, with a long pause: a person or time removes the obstacle.
+    /// For ever, with a long pause: time removes the obstacle.
     Later(SignedDuration),
+    /// For ever, with a long pause: a person must remove the obstacle.
+    Blocked(SignedDuration),
     /// Never: only a new specification helps.
     Never,
 }
@@ -51,7 +53,7 @@ pub(super) fn close_intent(draft: &mut Draft, seen: &Seen, snapshot: &Snapshot, 
         (_, _) if matches!(seen, Seen::Gap(_)) => Verdict::Wait,
         (Reply::Refused(refusal), _) => refused(draft, &intent, refusal, seen),
         (_, IntentKind::Launch { .. }) => launch(&intent, seen, snapshot),
-        (_, IntentKind::Deploy { label }) => deploy(draft, &intent, label, seen, snapshot),
+        (_, IntentKind::Deploy { label }) => deploy(&intent, label, seen, snapshot),
         (_, IntentKind::Configure) => configure(draft, &intent, seen, snapshot),
         (_, IntentKind::Terminate) => terminate(draft, &intent, seen, snapshot),
     };
@@ -62,6 +64,7 @@ pub(super) fn close_intent(draft: &mut Draft, seen: &Seen, snapshot: &Snapshot, 
 fn refused(draft: &mut Draft, intent: &Intent, refusal: &Refusal, seen: &Seen) -> Verdict {
     let message = refusal.message.clone();
     let later = |minutes| Again::Later(SignedDuration::from_mins(minutes));
+    let blocked = |minutes| Again::Blocked(SignedDuration::from_mins(minutes));
     match refusal.class {
         RefusalClass::NotNow => Verdict::Refuted { pause: NOT_NOW, message },
         RefusalClass::CnameTaken => {
@@ -74,10 +77,11 @@ fn refused(draft: &mut Draft, intent: &Intent, refusal: &Refusal, seen: &Seen) -
             _ => Verdict::Refuted { pause: NOT_NOW, message },
         },
         RefusalClass::NameTaken if matches!(seen, Seen::Unproven { answered: false, .. }) => Verdict::Wait,
-        RefusalClass::NameTaken => Verdict::Failed { message, again: later(1), dirty: false },
-        RefusalClass::NotFound => Verdict::Failed { message, again: later(1), dirty: true },
-        RefusalClass::Quota | RefusalClass::Denied | RefusalClass::Unproven => {
-            Verdict::Failed { message, again: later(5), dirty: false }
+        RefusalClass::NameTaken => Verdict::Failed { message, again: blocked(1), dirty: false },
+        RefusalClass::NotFound => Verdict::Failed { message, again: blocked(1), dirty: true },
+        RefusalClass::Quota => Verdict::Failed { message, again: later(5), dirty: false },
+        RefusalClass::Denied | RefusalClass::Unproven => {
+            Verdict::Failed { message, again: blocked(5), dirty: false }
         }
         RefusalClass::Invalid if intent.kind == IntentKind::Terminate => {
             Verdict::Failed { message, again: later(5), dirty: false }
@@ -114,13 +118,13 @@ fn launch(intent: &Intent, seen: &Seen, snapshot: &Snapshot) -> Verdict {
         }
         Seen::Foreign(environment) => Verdict::Failed {
             message: format!("The name {} belongs to an environment that is not ours.", environment.name),
-            again: Again::Later(SignedDuration::from_mins(1)),
+            again: Again::Blocked(SignedDuration::from_mins(1)),
             dirty: false,
         },
         Seen::Unproven { environment, answered: true } if overdue(intent, SETTLE, snapshot) => {
             Verdict::Failed {
                 message: format!("The environment {} bears our name but not our tag.", environment.name),
-                again: Again::Later(SignedDuration::from_mins(1)),
+                again: Again::Blocked(SignedDuration::from_mins(1)),
                 dirty: false,
             }
         }
@@ -130,13 +134,7 @@ fn launch(intent: &Intent, seen: &Seen, snapshot: &Snapshot) -> Verdict {
 
 /// A deployment: success is the wanted label, which the environment did not
 /// bear before, on an environment that is Ready.
-fn deploy(
-    draft: &Draft,
-    intent: &Intent,
-    label: &crate::model::VersionLabel,
-    seen: &Seen,
-    snapshot: &Snapshot,
-) -> Verdict {
+fn deploy(intent: &Intent, label: &crate::model::VersionLabel, seen: &Seen, snapshot: &Snapshot) -> Verdict {
     let Some(environment) = ready(seen) else { return vanished(seen) };
     if environment.label.as_ref() == Some(label) {
         return Verdict::Applied;
@@ -254,25 +252,40 @@ fn settle(
         }
         Verdict::Refuted { pause, message } => {
             // The ledger keeps the name: a create that arrives late is found by it.
-            draft.record.attempt = fail(draft, intent, intent.tries, now, Some(now + pause), false, message);
+            // An update that nobody answered may still arrive late.
+            if intent.reply == Reply::Unknown && intent.kind != IntentKind::Terminate {
+                mark_dirty(draft);
+            }
+            draft.record.attempt =
+                Attempt::Failed(fail(draft, intent, intent.tries, now, Some(now + pause), message));
         }
         Verdict::Failed { message, again, dirty } => {
             let tries = intent.tries + 1;
+            let blocked = matches!(again, Again::Blocked(_));
             let retry_at = match again {
                 Again::Backoff if tries < budget.tries() => Some(now + backoff(tries)),
-                Again::Later(pause) => Some(now + pause),
+                Again::Later(pause) | Again::Blocked(pause) => Some(now + pause),
                 Again::Backoff | Again::Never => None,
             };
             match (seen, &intent.kind, &draft.record.wanted) {
                 (Seen::Terminated(_), ..) => draft.record.identity.ledger = None,
                 (Seen::Live(_), IntentKind::Launch { .. }, Some(wanted)) => {
                     let options = wanted.options.clone();
-                    draft.record.identity.ledger.iter_mut().for_each(|ledger| ledger.applied = options.clone());
+                    draft
+                        .record
+                        .identity
+                        .ledger
+                        .iter_mut()
+                        .for_each(|ledger| ledger.applied = options.clone());
                 }
                 _ => {}
             }
             draft.tell(Severity::Error, failed_reason(&intent.kind), message.clone());
-            draft.record.attempt = fail(draft, intent, tries, now, retry_at, dirty, message);
+            if dirty {
+                mark_dirty(draft);
+            }
+            draft.record.attempt =
+                Attempt::Failed(Failure { blocked, ..fail(draft, intent, tries, now, retry_at, message) });
         }
     }
 }
@@ -286,6 +299,11 @@ fn applied(draft: &mut Draft, intent: &Intent, now: Timestamp) {
     {
         ledger.applied = wanted.options.clone();
         ledger.was_ready = true;
+    }
+    if let (IntentKind::Launch { .. } | IntentKind::Deploy { .. }, Some(ledger)) =
+        (&intent.kind, &mut draft.record.identity.ledger)
+    {
+        ledger.dirty = false;
     }
     let (IntentKind::Launch { label } | IntentKind::Deploy { label }, Some(wanted)) = (&intent.kind, wanted)
     else {
@@ -306,6 +324,13 @@ fn applied(draft: &mut Draft, intent: &Intent, now: Timestamp) {
     draft.tell(Severity::Info, "Deployed", format!("{} is deployed as {label}.", wanted.image));
 }
 
+/// Notes that the shown label proves nothing from here on.
+fn mark_dirty(draft: &mut Draft) {
+    if let Some(ledger) = &mut draft.record.identity.ledger {
+        ledger.dirty = true;
+    }
+}
+
 /// What is remembered of a try that came to nothing.
 fn fail(
     draft: &Draft,
@@ -313,19 +338,18 @@ fn fail(
     tries: u32,
     now: Timestamp,
     retry_at: Option<Timestamp>,
-    dirty: bool,
     message: String,
-) -> Attempt {
-    Attempt::Failed(Failure {
+) -> Failure {
+    Failure {
         kind: intent.kind.clone(),
         generation: intent.generation,
         digest: draft.record.wanted.as_ref().and_then(|wanted| wanted.digest.clone()),
         tries,
         at: now,
         retry_at,
-        dirty,
+        blocked: false,
         message,
-    })
+    }
 }
 
 fn failed_reason(kind: &IntentKind) -> &'static str {

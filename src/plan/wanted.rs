@@ -7,9 +7,11 @@ use super::draft::Draft;
 use super::policy::Policy;
 use super::report::Situation;
 use crate::bundle;
+use crate::model::hash::{digest, short};
+use crate::model::names::{cname_prefix, environment_name, slug, version_label};
 use crate::model::{
-    ApplicationName, Digest, Feature, ImageAnswer, OptionKey, Snapshot, SpecHash, Ttl, TtlFrom, Variable, Wanted,
-    cname_prefix, deployable_hash, digest, short, slug, version_label,
+    ApplicationName, Digest, Feature, ImageAnswer, OptionKey, Snapshot, SpecHash, Ttl, TtlFrom, Variable,
+    Wanted, deployable_hash,
 };
 
 /// Namespace of an application's variables.
@@ -54,7 +56,14 @@ pub(super) fn refresh(
     {
         return Ok(None);
     }
-    let wanted = compute(draft, feature, application, snapshot, policy, Inputs { image, deploy_image, digest, url, basis })?;
+    let wanted = compute(
+        draft,
+        feature,
+        application,
+        snapshot,
+        policy,
+        Inputs { image, deploy_image, digest, url, basis },
+    )?;
     draft.record.wanted = Some(wanted);
     Ok(None)
 }
@@ -122,13 +131,16 @@ fn compute(
     };
     let context = context(feature, application, snapshot, policy, &inputs, draft);
     let template = template(feature, policy)?;
-    let dockerrun = bundle::render(template, &context)
-        .map_err(|error| blocked("TemplateInvalid", format!("The Dockerrun template cannot be rendered: {error}")))?;
+    let dockerrun = bundle::render(template, &context).map_err(|error| {
+        blocked("TemplateInvalid", format!("The Dockerrun template cannot be rendered: {error}"))
+    })?;
     let options = options(feature, policy, &inputs.url);
     let content = bundle::content_hash(&bundle::files(&dockerrun), &options, inputs.digest.as_ref());
     let deployed = draft.record.deployed.as_ref();
     let label = match deployed {
-        Some(deployed) if deployed.content == content && still_good(draft, &deployed.label) => deployed.label.clone(),
+        Some(deployed) if deployed.content == content && still_good(draft, &deployed.label) => {
+            deployed.label.clone()
+        }
         _ => {
             draft.record.labels += 1;
             fresh_label(draft.name, &content, draft.record.labels, snapshot)
@@ -238,9 +250,7 @@ fn context(
 ) -> bundle::Context {
     let environment = match &draft.record.identity.ledger {
         Some(ledger) => ledger.name.clone(),
-        None => {
-            crate::model::environment_name(&policy.prefix, &snapshot.home.store, application, draft.name)
-        }
+        None => environment_name(&policy.prefix, &snapshot.home.store, application, draft.name),
     };
     let source = feature.metadata.source.clone().unwrap_or_default();
     bundle::Context {
