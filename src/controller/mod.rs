@@ -1,1 +1,310 @@
-//! The loop: lease, wake-ups, cadence, turns.
+//! The loop: lease, wake-ups, cadence, turns. A turn takes no hint of what
+//! changed; being woken only makes the next one come sooner.
+
+mod cadence;
+mod lease;
+mod start;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::act::{Actor, Done, Outcome};
+use crate::aws::Budget;
+use crate::clock::Clock;
+use crate::model::{Feature, Snapshot, StatusView};
+use crate::observe::{ObserveError, Observed, Observer};
+use crate::plan::{Action, Plan, Policy, check, plan};
+use crate::status::{FLEET_DOCUMENT, FleetView, GUARDS_DOCUMENT, PAUSE_DOCUMENT, derive, fleet};
+use crate::store::{Batch, Expect, Fence, Rows, Store, StoreError, Write};
+
+pub use cadence::Cadence;
+pub use lease::Switch;
+pub use start::{ControllerError, Introduction, Setup};
+
+/// The controller of one installation.
+pub struct Controller {
+    store: Arc<dyn Store>,
+    observer: Observer,
+    actor: Actor,
+    budget: Budget,
+    policy: Policy,
+    cadence: Cadence,
+    clock: Clock,
+    switch: Arc<Switch>,
+    holder: String,
+    lease: jiff::SignedDuration,
+    read_only: bool,
+    introduction: Introduction,
+}
+
+/// What a turn did.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// What was observed.
+    pub snapshot: Snapshot,
+    /// What was decided.
+    pub plan: Plan,
+    /// What became of it.
+    pub outcomes: Vec<Outcome>,
+    /// The status rows after it.
+    pub statuses: BTreeMap<crate::model::FeatureName, StatusView>,
+    /// When to look next, if nothing wakes the loop before.
+    pub pause: Duration,
+    /// The rows that it was decided on.
+    rows: Arc<Rows>,
+}
+
+/// Why a turn came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnError {
+    /// Nothing could be read to decide on.
+    #[error("the turn could not begin")]
+    Observe(#[from] ObserveError),
+    /// What was decided or derived could not be written.
+    #[error("the turn could not be written down")]
+    Store(#[from] StoreError),
+}
+
+impl Controller {
+    /// Who we are and what we would own.
+    pub fn introduction(&self) -> &Introduction {
+        &self.introduction
+    }
+
+    /// Runs until told to stop, and gives the lease back then. Calls that are
+    /// under way are finished first; each has a deadline of its own.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), ControllerError> {
+        if !self.read_only && !self.introduction.acted {
+            self.store.commit(Batch { fence: None, writes: vec![Write::MarkActed] }).await?;
+        }
+        let kept = CancellationToken::new();
+        let keeper = (!self.read_only).then(|| {
+            let (store, switch) = (self.store.clone(), self.switch.clone());
+            tokio::spawn(lease::keep(
+                store,
+                switch,
+                self.holder.clone(),
+                self.lease,
+                self.clock.clone(),
+                kept.clone(),
+            ))
+        });
+        self.wheel(&stop).await;
+        kept.cancel();
+        if let Some(keeper) = keeper {
+            let _ = keeper.await;
+        }
+        Ok(())
+    }
+
+    /// Turn after turn, while leading.
+    async fn wheel(&mut self, stop: &CancellationToken) {
+        let mut failures = 0u32;
+        while !stop.is_cancelled() {
+            let fence = self.switch.fence();
+            if fence.is_none() && !self.read_only {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    () = self.switch.changed() => {}
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                }
+                continue;
+            }
+            let pause = match self.turn(fence).await {
+                Ok(turn) => {
+                    failures = 0;
+                    self.rest(&turn).await
+                }
+                Err(error) => {
+                    failures = (failures + 1).min(5);
+                    tracing::warn!(error = %chain(&error), "no turn this time");
+                    Some((Duration::from_secs(1 << failures), None))
+                }
+            };
+            if let Some((pause, revision)) = pause {
+                self.sleep(pause, revision, stop).await;
+            }
+        }
+    }
+
+    /// One turn: observe, plan, check, act, status.
+    pub async fn turn(&mut self, fence: Option<Fence>) -> Result<Turn, TurnError> {
+        let epoch = fence.as_ref().map(|fence| fence.epoch);
+        let Observed { snapshot, rows, .. } =
+            self.observer.observe(self.store.as_ref(), &self.policy, epoch, &[]).await?;
+        let mut plan = plan(&snapshot, &self.policy);
+        drop_violations(&snapshot, &mut plan);
+        let outcomes = if self.read_only {
+            Vec::new()
+        } else {
+            self.actor.act(plan.clone(), &snapshot, &rows, fence.clone()).await?
+        };
+        report(&plan, &outcomes);
+        let mut statuses = derive(&snapshot, &plan, &self.policy, &rows.statuses);
+        for outcome in &outcomes {
+            // What was not done is not told; the next turn tells it.
+            if matches!(outcome.result, Done::Stale | Done::Fenced | Done::StoreFailed(_)) {
+                match rows.statuses.get(&outcome.feature) {
+                    Some(before) => statuses.insert(outcome.feature.clone(), before.clone()),
+                    None => statuses.remove(&outcome.feature),
+                };
+            }
+        }
+        if !self.read_only {
+            self.write_status(&plan, &snapshot, &rows, &statuses, fence).await?;
+        }
+        let pause = self.cadence.pause(&snapshot, plan.report.records.values(), statuses.values());
+        let pause = pause.mul_f64(self.budget.stretch());
+        Ok(Turn { snapshot, plan, outcomes, statuses, pause, rows })
+    }
+
+    /// Observe and plan, and nothing else. `overlay` are specifications that
+    /// are looked at as if they were applied already.
+    pub async fn preview(&mut self, overlay: Vec<Feature>) -> Result<(Snapshot, Plan), TurnError> {
+        let observed = self.observer.observe(self.store.as_ref(), &self.policy, None, &overlay).await?;
+        let plan = plan(&observed.snapshot, &self.policy);
+        Ok((observed.snapshot, plan))
+    }
+
+    /// Writes what readers see, where it says something new.
+    async fn write_status(
+        &self,
+        plan: &Plan,
+        snapshot: &Snapshot,
+        rows: &Rows,
+        statuses: &BTreeMap<crate::model::FeatureName, StatusView>,
+        fence: Option<Fence>,
+    ) -> Result<(), StoreError> {
+        let mut writes: Vec<Write> = statuses
+            .iter()
+            .filter(|(name, view)| rows.statuses.get(*name) != Some(view))
+            .map(|(_, view)| Write::PutStatus(Box::new(view.clone())))
+            .collect();
+        let gone = rows.statuses.keys().filter(|name| !statuses.contains_key(*name));
+        writes.extend(gone.cloned().map(Write::DeleteStatus));
+        let account = fleet(plan, snapshot.skew, &self.holder, snapshot.epoch);
+        let before: Option<FleetView> =
+            rows.documents.get(FLEET_DOCUMENT).and_then(|document| serde_json::from_str(&document.body).ok());
+        if !before.is_some_and(|before| before.says_the_same(&account))
+            && let Ok(body) = serde_json::to_string(&account)
+        {
+            writes.push(Write::PutDocument { name: FLEET_DOCUMENT.to_owned(), body, expect: Expect::Any });
+        }
+        if writes.is_empty() {
+            return Ok(());
+        }
+        self.store.commit(Batch { fence, writes }).await
+    }
+
+    /// How long to rest, and the revision that rest begins with; `None` when
+    /// somebody else wrote meanwhile, so that there is no rest.
+    async fn rest(&self, turn: &Turn) -> Option<(Duration, Option<u64>)> {
+        match self.store.load().await {
+            Ok(rows) if same_wishes(&turn.rows, &rows) => Some((turn.pause, Some(rows.revision))),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(%error, "the store did not answer");
+                Some((Duration::from_secs(1), None))
+            }
+        }
+    }
+
+    /// Sleeps until the pause is over, the store changed, or told to stop.
+    /// Writers within a moment are one turn.
+    async fn sleep(&self, pause: Duration, revision: Option<u64>, stop: &CancellationToken) {
+        let until = self.clock.monotonic() + pause;
+        loop {
+            let left = until.saturating_sub(self.clock.monotonic());
+            if left.is_zero() {
+                return;
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(left.min(self.cadence.store)) => {}
+            }
+            if let (Some(before), Ok(now)) = (revision, self.store.revision().await)
+                && before != now
+            {
+                return;
+            }
+        }
+    }
+}
+
+/// Whether people's side of the store is as it was: specifications, asks and
+/// the documents that people write.
+fn same_wishes(before: &Rows, after: &Rows) -> bool {
+    let specs = |rows: &Rows| -> Vec<_> {
+        rows.specs.iter().map(|(name, spec)| (name.clone(), spec.version)).collect()
+    };
+    let asks = |rows: &Rows| -> Vec<_> {
+        rows.records
+            .iter()
+            .filter_map(|(name, stored)| match &stored.body {
+                crate::store::RecordBody::Readable(record) => Some((name.clone(), record.asks.clone())),
+                crate::store::RecordBody::Unreadable { .. } => None,
+            })
+            .filter(|(_, asks)| *asks != crate::model::Asks::default())
+            .collect()
+    };
+    let approved = |rows: &Rows| -> Option<crate::model::GuardLedger> {
+        rows.documents.get(GUARDS_DOCUMENT).and_then(|document| serde_json::from_str(&document.body).ok())
+    };
+    let paused = |rows: &Rows| rows.documents.get(PAUSE_DOCUMENT).cloned();
+    specs(before) == specs(after)
+        && asks(before) == asks(after)
+        && paused(before) == paused(after)
+        && approved(after).is_none_or(|after| {
+            approved(before).map(|before| before.approved).unwrap_or_default() == after.approved
+        })
+}
+
+/// Drops steps that the independent checker names. They are defects of the
+/// planner; nothing of theirs goes out.
+fn drop_violations(snapshot: &Snapshot, plan: &mut Plan) {
+    for violation in check(snapshot, plan) {
+        tracing::error!(feature = %violation.feature, what = %violation.what, "a step was dropped by the checker");
+        debug_assert!(false, "{}: {}", violation.feature, violation.what);
+        plan.steps.remove(&violation.feature);
+    }
+}
+
+/// Tells the log what went out.
+fn report(plan: &Plan, outcomes: &[Outcome]) {
+    for outcome in outcomes {
+        let verb =
+            plan.steps.get(&outcome.feature).and_then(|step| step.action.as_ref()).map(
+                |action| match action {
+                    Action::Launch(..) => "launch",
+                    Action::Configure(_) => "configure",
+                    Action::Deploy(..) => "deploy",
+                    Action::Destroy(_) => "destroy",
+                    Action::Tidy(_) => "tidy",
+                },
+            );
+        match (&outcome.result, verb) {
+            (Done::Noted, _) => {}
+            (Done::Called(reply), Some(verb)) => {
+                tracing::info!(feature = %outcome.feature, verb, ?reply, "called");
+            }
+            (result, verb) => tracing::info!(feature = %outcome.feature, verb, ?result, "acted"),
+        }
+    }
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

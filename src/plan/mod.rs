@@ -30,6 +30,7 @@ use crate::model::{
 };
 
 pub use check::{Violation, check};
+pub(crate) use policy::pace_key;
 pub use policy::{Guards, Policy};
 pub use questions::{Questions, questions};
 pub use report::{Held, Orphan, Report, Situation, Waiting};
@@ -125,7 +126,10 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
     for (name, entry) in &snapshot.features {
         let mut draft = Draft::new(name, entry);
         let situation = decide(&mut draft, snapshot, policy, &fleet, &mut budget);
-        let step = draft.into_step();
+        let (step, situation) = match &snapshot.paused {
+            Some(why) if draft.action.is_some() => (Step::nothing(), Situation::Paused { why: why.clone() }),
+            _ => (draft.into_step(), situation),
+        };
         if let Memory::Write(record, _) = &step.memory {
             report.records.insert(name.clone(), (**record).clone());
         } else if let Some(record) = entry.record() {

@@ -100,6 +100,9 @@ pub(super) const SETTLE: SignedDuration = SignedDuration::from_secs(60);
 /// absence is weighed at all.
 pub(super) const ABSENCE: SignedDuration = SignedDuration::from_secs(10);
 
+/// How long an absence must last when the listing shows nothing at all.
+pub(super) const BLANK: SignedDuration = SignedDuration::from_mins(5);
+
 /// How long an unused version is kept when its environment was not seen
 /// Terminated.
 pub(super) const ARTIFACT_GRACE: SignedDuration = SignedDuration::from_hours(1);
@@ -129,7 +132,7 @@ pub(super) fn backoff(tries: u32) -> SignedDuration {
 pub(super) const NOT_NOW: SignedDuration = SignedDuration::from_secs(15);
 
 /// The name under which an operation's durations are remembered.
-pub(super) fn pace_key(kind: &IntentKind) -> &'static str {
+pub(crate) fn pace_key(kind: &IntentKind) -> &'static str {
     match kind {
         IntentKind::Launch { .. } => "launch",
         IntentKind::Configure => "configure",

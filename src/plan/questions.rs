@@ -29,8 +29,9 @@ pub struct Questions {
     pub missing: BTreeSet<EnvironmentId>,
     /// Environments whose settings update may have ended.
     pub options: BTreeMap<EnvironmentId, (ApplicationName, EnvironmentName)>,
-    /// CNAME prefixes of environments that may be launched.
-    pub addresses: BTreeSet<String>,
+    /// CNAME prefixes of environments that may be launched, with the image
+    /// that must be there first.
+    pub addresses: BTreeMap<String, Option<String>>,
     /// From when on events are of interest.
     pub events_since: Option<Timestamp>,
     /// Whether an environment may be made on the default platform.
@@ -103,7 +104,8 @@ fn ask_of_feature(
         && record.open().is_none()
     {
         let series = record.identity.cname_series;
-        questions.addresses.insert(cname_prefix(store, &application, &feature.metadata.name, series));
+        let prefix = cname_prefix(store, &application, &feature.metadata.name, series);
+        questions.addresses.insert(prefix, feature.spec.image.clone());
     }
 }
 
@@ -128,9 +130,13 @@ fn ask_of_intent(
 ) {
     let Some(intent) = record.open() else { return };
     questions.under_way = true;
-    let from = intent.at - SignedDuration::from_secs(5);
-    questions.events_since = Some(questions.events_since.map_or(from, |since| since.min(from)));
     let id = record.identity.ledger.as_ref().and_then(|ledger| ledger.id.as_ref());
+    let status = id.and_then(|id| environments?.get(id)).map(|environment| &environment.status);
+    // Events only help a verdict, and while an operation goes on there is none.
+    if matches!(status, None | Some(EnvironmentStatus::Ready | EnvironmentStatus::Terminated)) {
+        let from = intent.at - SignedDuration::from_secs(5);
+        questions.events_since = Some(questions.events_since.map_or(from, |since| since.min(from)));
+    }
     if intent.kind == IntentKind::Configure
         && let Some(environment) = id.and_then(|id| environments?.get(id))
         && environment.status == EnvironmentStatus::Ready

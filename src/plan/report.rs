@@ -139,6 +139,11 @@ pub enum Situation {
     Deleted,
     /// A call goes out with this very plan.
     Acts(Waiting),
+    /// A call would go out, and people paused the controller.
+    Paused {
+        /// What they said.
+        why: String,
+    },
 }
 
 impl Report {

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::draft::Draft;
 use super::guards::Budget;
 use super::locate::Seen;
-use super::policy::{ABSENCE, NOT_NOW, PREFLIGHT, SETTLE, backoff, pace_key};
+use super::policy::{ABSENCE, BLANK, NOT_NOW, PREFLIGHT, SETTLE, backoff, pace_key};
 use crate::model::{
     Answer, Attempt, Deployed, Environment, EnvironmentStatus, Failure, Health, Intent, IntentKind, Life,
     Refusal, RefusalClass, Reply, ServiceEvent, Severity, Snapshot,
@@ -197,7 +197,7 @@ fn terminate(draft: &Draft, intent: &Intent, seen: &Seen, snapshot: &Snapshot) -
         Seen::Missing { answered: true } if matches!(intent.reply, Reply::Accepted { .. }) => {
             let since = draft.record.identity.ledger.as_ref().and_then(|ledger| ledger.missing_since);
             match since {
-                Some(since) if snapshot.now.duration_since(since) >= ABSENCE => Verdict::Gone,
+                Some(since) if snapshot.now.duration_since(since) >= patience(snapshot) => Verdict::Gone,
                 _ => Verdict::Wait,
             }
         }
@@ -221,6 +221,15 @@ fn terminate(draft: &Draft, intent: &Intent, seen: &Seen, snapshot: &Snapshot) -
             }
         }
         _ => Verdict::Wait,
+    }
+}
+
+/// How long an absence must last before it is believed after our own accepted
+/// call. A listing that shows nothing at all may be one that hides everything.
+fn patience(snapshot: &Snapshot) -> SignedDuration {
+    match &snapshot.fleet {
+        Answer::Known(environments) if !environments.is_empty() => ABSENCE,
+        _ => BLANK,
     }
 }
 

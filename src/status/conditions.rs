@@ -90,6 +90,7 @@ fn reason(situation: &Situation) -> &'static str {
         Situation::Held(_) => "GuardHolds",
         Situation::Waits(_) | Situation::Acts(_) => "OperationUnderWay",
         Situation::Overdue(_) => "Overdue",
+        Situation::Paused { .. } => "Paused",
         Situation::ForeignOperation => "ForeignOperation",
         Situation::Retries(_) => "Retrying",
         Situation::OutOfTries(_) => "OutOfTries",

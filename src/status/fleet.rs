@@ -74,3 +74,13 @@ impl FleetView {
             && Self { at: other.at, offset: other.offset, ..self.clone() } == *other
     }
 }
+
+impl Pause {
+    /// One sentence for people.
+    pub fn sentence(&self) -> String {
+        match &self.why {
+            Some(why) => format!("by {}: {why}", self.by),
+            None => format!("by {}", self.by),
+        }
+    }
+}

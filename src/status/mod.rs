@@ -114,6 +114,7 @@ fn phase(situation: &Situation, record: &Record, previous: Option<&StatusView>) 
     match situation {
         Situation::Waits(waiting) | Situation::Acts(waiting) => of_operation(waiting),
         Situation::Overdue(_) => Phase::Stalled,
+        Situation::Paused { .. } => Phase::Frozen,
         Situation::Runs => Phase::Ready,
         Situation::Unwell => Phase::Degraded,
         Situation::Expired => Phase::Expired,

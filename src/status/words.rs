@@ -57,6 +57,9 @@ pub(super) fn words(situation: &Situation, record: &Record, phase: Phase) -> Wor
         Situation::Held(guard) => Words::new(held(*guard), "passes when the guard has room again")
             .advise(Some(format!("sprout guards, sprout approve {}", guard.as_str()))),
         Situation::Waits(waiting) | Situation::Acts(waiting) => under_way(waiting),
+        Situation::Paused { why } => {
+            Words::new(format!("The controller is paused: {why}."), "goes on after: sprout resume")
+        }
         Situation::Overdue(waiting) => Words::new(
             format!("{} has taken longer than it ever should.", operation(&waiting.kind)),
             "waits on; nothing is sent twice",

@@ -135,6 +135,14 @@ pub enum Write {
         /// What the row must be.
         expect: Expect,
     },
+    /// Writes nothing, and still lets the batch fail unless the row is as
+    /// expected: what was decided from it must not have changed.
+    CheckSpec {
+        /// Whose.
+        feature: FeatureName,
+        /// What the row must be.
+        expect: Expect,
+    },
     /// Removes a specification.
     DeleteSpec {
         /// Whose.

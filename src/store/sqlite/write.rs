@@ -45,6 +45,7 @@ fn carry_out(tx: &Transaction<'_>, write: &Write) -> Result<(), Failure> {
             )?
             .execute(params![name, codec::spec_text(feature), origin])?;
         }
+        Write::CheckSpec { feature, expect } => check(tx, Kind::Spec, feature.as_str(), *expect)?,
         Write::DeleteSpec { feature, expect } => delete(tx, Kind::Spec, feature.as_str(), *expect)?,
         Write::PutRecord { record, expect } => {
             let body = serde_json::to_string(record).map_err(Failure::other)?;

@@ -1,0 +1,146 @@
+//! From settings to a controller that knows who it is.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::{Cadence, Controller, Switch};
+use crate::act::Actor;
+use crate::aws::Clients;
+use crate::clock::{Clock, Entropy};
+use crate::model::{Home, StoreId};
+use crate::observe::Observer;
+use crate::plan::Policy;
+use crate::store::{Store, StoreError};
+
+/// Everything that a controller is made of.
+pub struct Setup {
+    /// The desired-state store.
+    pub store: Arc<dyn Store>,
+    /// AWS, built with [`Setup::switch`] as its gate.
+    pub clients: Clients,
+    /// What the planner may do.
+    pub policy: Policy,
+    /// The platform as configured: a stack's name, an ARN or a branch.
+    pub platform: String,
+    /// The bucket of bundles, where one is configured.
+    pub bucket: Option<String>,
+    /// The installation's name, where one is configured.
+    pub installation: Option<String>,
+    /// Who holds the lease: unique for each process.
+    pub holder: String,
+    /// Local time.
+    pub clock: Clock,
+    /// For names that are minted.
+    pub entropy: Entropy,
+    /// How often to look.
+    pub cadence: Cadence,
+    /// How long the lease lasts without renewal.
+    pub lease: SignedDuration,
+    /// Whether nothing is ever changed, in the cloud or in the store.
+    pub read_only: bool,
+    /// What mutating calls must pass.
+    pub switch: Arc<Switch>,
+}
+
+/// Who a controller is, for the question before its first act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introduction {
+    /// The store's place.
+    pub store: String,
+    /// The store's id.
+    pub store_id: StoreId,
+    /// Account, or the endpoint where STS does not answer.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Installation.
+    pub installation: String,
+    /// The bucket of bundles.
+    pub bucket: String,
+    /// The endpoint, where one is set instead of AWS's own.
+    pub endpoint: Option<String>,
+    /// Whether a controller ever acted on this store.
+    pub acted: bool,
+}
+
+/// Why there is no controller.
+#[derive(Debug, thiserror::Error)]
+pub enum ControllerError {
+    /// The store did not answer, or belongs to somebody else.
+    #[error("the store cannot be used by this controller")]
+    Store(#[from] StoreError),
+    /// Nobody says whose account this is.
+    #[error("AWS does not say whose account this is: {0}. Check the credentials and the region")]
+    Account(String),
+}
+
+impl Controller {
+    /// Reads who we are, binds the store to it, and stands ready. Nothing is
+    /// changed in the cloud.
+    pub async fn start(setup: Setup) -> Result<Controller, ControllerError> {
+        let region = setup.clients.region.clone();
+        let endpoint = setup.clients.endpoint.clone();
+        let caller = setup.clients.caller().await;
+        let (account, told) = match (caller, &endpoint) {
+            (Ok(caller), _) => (Some(caller.value.account.clone()), caller.value.account),
+            // An emulator without STS is known by where it is.
+            (Err(error), Some(endpoint)) => {
+                tracing::warn!(%error, "STS does not answer; the endpoint stands for the account");
+                (None, endpoint.clone())
+            }
+            (Err(error), None) => return Err(ControllerError::Account(error.to_string())),
+        };
+        let identity = setup.store.identity().await?;
+        let installation = setup
+            .installation
+            .or(identity.installation.clone())
+            .unwrap_or_else(|| format!("sprout-{}", setup.entropy.word(6)));
+        let identity = if setup.read_only && identity.account.is_none() {
+            identity
+        } else {
+            setup.store.bind(&told, &region, &installation).await?
+        };
+        let bucket = setup.bucket.unwrap_or_else(|| match &account {
+            Some(account) => format!("elasticbeanstalk-{region}-{account}"),
+            None => format!("elasticbeanstalk-{region}-beansprout"),
+        });
+        let home = Home {
+            store: identity.store.clone(),
+            installation: installation.clone(),
+            account: account.clone(),
+            region: region.clone(),
+            bucket: bucket.clone(),
+        };
+        let introduction = Introduction {
+            store: setup.store.place(),
+            store_id: identity.store,
+            account: told,
+            region,
+            installation,
+            bucket,
+            endpoint,
+            acted: identity.acted,
+        };
+        Ok(Controller {
+            observer: Observer::new(
+                setup.clients.clone(),
+                home,
+                setup.platform,
+                setup.cadence.images,
+                setup.clock.clone(),
+            ),
+            budget: setup.clients.budget.clone(),
+            actor: Actor::new(setup.clients, account, setup.store.clone(), setup.clock.clone()),
+            store: setup.store,
+            policy: setup.policy,
+            cadence: setup.cadence,
+            clock: setup.clock,
+            switch: setup.switch,
+            holder: setup.holder,
+            lease: setup.lease,
+            read_only: setup.read_only,
+            introduction,
+        })
+    }
+}
