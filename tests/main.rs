@@ -2,5 +2,6 @@
 
 mod contract;
 mod rules;
+mod sim;
 mod spec;
 mod support;

@@ -130,8 +130,11 @@ fn compute(
         },
     };
     let context = context(feature, application, snapshot, policy, &inputs, draft);
-    let template = template(feature, policy)?;
-    let dockerrun = bundle::render(template, &context).map_err(|error| {
+    let template = match template(feature, policy)? {
+        Some(text) => text,
+        None => bundle::builtin(platform.as_deref().unwrap_or_default()),
+    };
+    let dockerrun = bundle::render(Some(template), &context).map_err(|error| {
         blocked("TemplateInvalid", format!("The Dockerrun template cannot be rendered: {error}"))
     })?;
     let options = options(feature, policy, &inputs.url);
