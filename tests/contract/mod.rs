@@ -110,6 +110,7 @@ fn status(name: &str, phase: Phase) -> StatusView {
         phase,
         happened: "It was accepted.".to_owned(),
         next: "An environment is made.".to_owned(),
+        next_at: None,
         advice: None,
         url: None,
         environment: None,
