@@ -10,6 +10,7 @@ mod beanstalk;
 mod check;
 mod converge;
 mod draft;
+mod evidence;
 mod guards;
 mod life;
 mod locate;

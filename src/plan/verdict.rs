@@ -5,12 +5,13 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
+use super::evidence::{failure_event, has_success};
 use super::guards::Budget;
 use super::locate::Seen;
 use super::policy::{ABSENCE, BLANK, NOT_NOW, PREFLIGHT, SETTLE, backoff, pace_key};
 use crate::model::{
     Answer, Attempt, Deployed, Environment, EnvironmentStatus, Failure, Health, Intent, IntentKind, Life,
-    Refusal, RefusalClass, Reply, ServiceEvent, Severity, Snapshot,
+    Refusal, RefusalClass, Reply, Severity, Snapshot,
 };
 
 /// What becomes of an intent.
@@ -400,53 +401,3 @@ fn overdue(intent: &Intent, by: SignedDuration, snapshot: &Snapshot) -> bool {
 fn moved(intent: &Intent, environment: &Environment) -> bool {
     environment.updated > intent.updated_before
 }
-
-/// The event that says that the intent's operation failed: by its request id
-/// where that is known, else by name and time.
-fn failure_event<'a>(
-    intent: &Intent,
-    environment: &Environment,
-    snapshot: &'a Snapshot,
-) -> Option<&'a ServiceEvent> {
-    of_operation(intent, environment, snapshot).find(|event| is_failure(event))
-}
-
-fn has_success(intent: &Intent, environment: &Environment, snapshot: &Snapshot) -> bool {
-    of_operation(intent, environment, snapshot)
-        .any(|event| SUCCESSES.iter().any(|text| event.message.contains(text)))
-}
-
-fn of_operation<'a>(
-    intent: &Intent,
-    environment: &Environment,
-    snapshot: &'a Snapshot,
-) -> impl Iterator<Item = &'a ServiceEvent> {
-    let request = match &intent.reply {
-        Reply::Accepted { request } => request.clone(),
-        Reply::Unknown | Reply::Refused(_) => None,
-    };
-    let (name, at) = (environment.name.clone(), intent.at);
-    snapshot.events.known().into_iter().flatten().filter(move |event| match &request {
-        Some(request) => event.request.as_ref() == Some(request),
-        None => event.environment.as_ref() == Some(&name) && event.at >= at,
-    })
-}
-
-/// Whether an event says that its operation failed (docs/beanstalk.md, "How
-/// failures look"). A single ERROR event on the way is no verdict.
-fn is_failure(event: &ServiceEvent) -> bool {
-    event.severity >= Severity::Warn && FAILURES.iter().any(|text| event.message.contains(text))
-}
-
-const FAILURES: [&str; 8] = [
-    "Failed to launch environment",
-    "Failed to deploy application",
-    "Failed to deploy configuration",
-    "but with errors",
-    "with command timeouts",
-    "there were issues during launch",
-    "was reverted to the previous configuration",
-    "Failed to terminate",
-];
-
-const SUCCESSES: [&str; 2] = ["Successfully launched environment", "was deployed to running EC2 instances"];
