@@ -2,6 +2,7 @@
 //! becomes an absent row.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::{RecordBody, SpecBody};
 use crate::model::{Feature, FeatureName, RECORD_SCHEMA, Record, StatusView};
@@ -25,25 +26,26 @@ pub(super) fn read_spec(name: &FeatureName, body: &[u8]) -> SpecBody {
 }
 
 fn parse_spec(name: &FeatureName, body: &[u8]) -> Result<Feature, String> {
-    let mut value: serde_json::Value =
-        serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
+    let mut value: Value = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
     if let Some(fields) = value.as_object_mut() {
-        match fields.get_mut("metadata") {
-            Some(metadata) => {
-                if let Some(metadata) = metadata.as_object_mut() {
-                    metadata.entry("name").or_insert_with(|| name.as_str().into());
-                }
-            }
-            None => {
-                fields.entry("feature").or_insert_with(|| name.as_str().into());
-            }
-        }
+        name_it(fields, name);
     }
     let feature = super::stand_in::from_json(&value)?;
     if feature.metadata.name != *name {
         return Err(format!("the row is named {name}, and its body says {}", feature.metadata.name));
     }
     Ok(feature)
+}
+
+/// Puts the row's name where the body says none, in either form: the whole
+/// resource, or its fields side by side.
+fn name_it(fields: &mut serde_json::Map<String, Value>, name: &FeatureName) {
+    let name = Value::from(name.as_str());
+    if !["metadata", "spec", "apiVersion", "kind"].iter().any(|key| fields.contains_key(*key)) {
+        fields.entry("feature").or_insert(name);
+    } else if let Value::Object(metadata) = fields.entry("metadata").or_insert_with(|| json!({})) {
+        metadata.entry("name").or_insert(name);
+    }
 }
 
 /// Reads a record; one of a newer layout is not touched.

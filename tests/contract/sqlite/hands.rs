@@ -114,6 +114,27 @@ async fn what_cannot_be_read_says_why_and_harms_no_other_row() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_body_of_either_form_may_leave_the_name_to_the_row() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let hand = folder.by_hand();
+    let head = r#""apiVersion": "beansprout.dev/v1", "kind": "Feature""#;
+    for (name, body) in [
+        ("flat", r#"{"image": "i:1"}"#.to_owned()),
+        ("flat/named", r#"{"feature": "flat/named", "image": "i:1"}"#.to_owned()),
+        ("whole", format!(r#"{{{head}, "spec": {{"image": "i:1"}}}}"#)),
+        ("whole/owned", format!(r#"{{{head}, "metadata": {{"owner": "me"}}, "spec": {{"image": "i:1"}}}}"#)),
+        (
+            "whole/named",
+            format!(r#"{{{head}, "metadata": {{"name": "whole/named"}}, "spec": {{"image": "i:1"}}}}"#),
+        ),
+    ] {
+        hand.execute("INSERT INTO spec (feature, body) VALUES (?1, ?2)", params![name, body]).unwrap();
+        assert_eq!(spec_of(&*store, name).await, Some((1, "i:1".to_owned())), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_file_read_into_a_row_is_a_body_like_any_other() {
     let folder = Folder::new();
     let store = folder.open().await;
