@@ -8,7 +8,7 @@ use super::bundles::is_archive;
 use super::environment::{Health, Operation, Status, Tier, Update, Work};
 use super::holdings::{Severity, VersionStatus};
 use super::settings::{AfterFailure, FailedLaunch};
-use super::world::{Due, MEMORY, Stage, World};
+use super::world::{Due, MEMORY, Stage, World, signed};
 
 /// A hung operation ends after this time, or after its ordinary one if that is longer.
 const HANG: Duration = Duration::from_secs(1800);
@@ -305,7 +305,10 @@ impl World {
 
     /// Six weeks after its end nothing remembers an environment.
     pub(crate) fn forget(&mut self, id: &str) {
-        if self.environments.get(id).is_some_and(|environment| !environment.is_live()) {
+        let oldest = self.now() - signed(MEMORY);
+        let over = |ended: jiff::Timestamp| ended <= oldest;
+        // One that was rebuilt meanwhile has a later end, or none yet.
+        if self.environments.get(id).is_some_and(|environment| environment.terminated.is_some_and(over)) {
             self.environments.remove(id);
         }
     }
@@ -341,7 +344,7 @@ impl World {
 
     /// Replaces tags; for the lag that Settings ask for, listings show the old ones.
     fn set_tags(&mut self, id: &str, tags: std::collections::BTreeMap<String, String>) {
-        let until = self.now() + super::world::signed(self.settings.tag_lag);
+        let until = self.now() + signed(self.settings.tag_lag);
         if let Some(environment) = self.environments.get_mut(id) {
             let old = std::mem::replace(&mut environment.tags, tags);
             environment.old_tags = Some((until, old));

@@ -214,6 +214,39 @@ pub struct Readings {
 }
 
 impl Readings {
+    /// Readings drawn from a seed, every switch by itself: for simulations, which must be right under all.
+    pub fn drawn(seed: u64) -> Self {
+        let mut dice = fastrand::Rng::with_seed(seed ^ 0x0ead);
+        let mut failure = {
+            let mut dice = dice.fork();
+            move || [AfterFailure::Green, AfterFailure::Red, AfterFailure::Grey][dice.usize(..3)]
+        };
+        let mut change = {
+            let mut dice = dice.fork();
+            move || [NoChange::Runs, NoChange::Short, NoChange::Refused][dice.usize(..3)]
+        };
+        Self {
+            namesake: [Namesake::Taken, Namesake::Free][dice.usize(..2)],
+            terminate_again: [Again::Refused, Again::Accepted][dice.usize(..2)],
+            failed_launch: [FailedLaunch::Red, FailedLaunch::Grey, FailedLaunch::Terminated][dice.usize(..3)],
+            failed_update: failure(),
+            failed_terminate: failure(),
+            same_label: change(),
+            empty_update: change(),
+            version_with_settings: dice.bool(),
+            tags_in_progress: dice.bool(),
+            lingers: dice.bool(),
+            hides_fresh: dice.bool(),
+            delete_missing_version: dice.bool(),
+            early_cname: dice.bool(),
+            open_platform_arn: dice.bool(),
+            grey_updates: dice.bool(),
+            basic_health: dice.bool(),
+            platforms_combination: dice.bool(),
+            order: [Order::Id, Order::Newest][dice.usize(..2)],
+        }
+    }
+
     /// These readings with one switch set by its name in kebab case.
     ///
     /// # Errors

@@ -250,7 +250,7 @@ impl Xml {
 
 /// A moment as the service writes it: UTC, always three decimals.
 pub(crate) fn moment(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    format!("{at:.3}")
 }
 
 /// The envelope of a success. An operation without output has metadata alone.

@@ -144,6 +144,8 @@ pub struct World {
     serial: u64,
     /// Account id: twelve digits.
     pub account: String,
+    /// Region that ARNs and names carry.
+    pub region: String,
     pub(crate) ids: Dice,
     #[serde(with = "super::pairs")]
     queue: BTreeMap<(Timestamp, u64), Due>,
@@ -209,14 +211,16 @@ impl World {
             throttle: Throttle::default(),
             revision: 0,
             account,
+            region: settings.region.clone(),
             settings: Settings::default(),
         };
         world.settle_in(settings);
         world
     }
 
-    /// Takes over settings that no state file holds. The account and world time of the file stay.
-    pub(crate) fn settle_in(&mut self, settings: Settings) {
+    /// Takes over settings that no state file holds. Account, region and quotas of the file stay, and time goes on.
+    pub(crate) fn settle_in(&mut self, mut settings: Settings) {
+        settings.region.clone_from(&self.region);
         self.now = self.now.max(settings.start);
         self.throttle = Throttle::new(settings.rate, self.now);
         self.faults.reseed(settings.seed);

@@ -32,7 +32,10 @@ fn arn_name(world: &World, (branch, version): &(&str, &str)) -> String {
 
 /// The ARN of a solution stack.
 pub(super) fn arn_of(world: &World, stack: &str) -> Option<String> {
-    PLATFORMS.iter().find(|platform| stack_name(platform) == stack).map(|platform| arn_name(world, platform))
+    // By its parts: this is asked for each environment of each listing.
+    let (version, branch) = stack.strip_prefix(SYSTEM)?.strip_prefix(" v")?.split_once(" running ")?;
+    let platform = PLATFORMS.iter().find(|platform| **platform == (branch, version))?;
+    Some(arn_name(world, platform))
 }
 
 /// The stack that SolutionStackName or PlatformArn names, where the request has one of them.

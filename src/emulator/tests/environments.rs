@@ -276,3 +276,31 @@ async fn the_same_seed_and_calls_give_the_same_world() {
     assert_eq!(first, second);
     assert!(first.2.iter().all(|call| call.outcome == Outcome::Applied));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_ended_can_be_rebuilt_under_its_id_and_is_then_remembered_from_its_new_end() {
+    let rig = Rig::new().await;
+    let id = rig.launched("f-login").await;
+    rig.terminate(&id).await;
+    rig.later(40 * 24 * 3600).await;
+    let rebuild = || rig.aws.rebuild_environment().environment_id(&id).send();
+    let other = rig.launched("f-login").await;
+    assert_eq!(refusal(rebuild().await), value("Environment f-login already exists."));
+    rig.terminate(&other).await;
+    rig.later(TERMINATE).await;
+    rebuild().await.expect("a free name");
+    rig.later(LAUNCH).await;
+    assert_eq!(state(&rig.one(&id).await)[0], "Ready");
+    rig.terminate(&id).await;
+    rig.later(10 * 24 * 3600).await;
+    assert_eq!(state(&rig.one(&id).await)[0], "Terminated", "fifty days after its first end");
+}
+
+#[test]
+fn readings_are_drawn_from_a_seed() {
+    assert_eq!(Readings::drawn(7), Readings::drawn(7));
+    let drawn: Vec<Readings> = (0..64).map(Readings::drawn).collect();
+    let both = |switch: fn(&Readings) -> bool| drawn.iter().any(switch) && !drawn.iter().all(switch);
+    assert!(both(|readings| readings.lingers) && both(|readings| readings.namesake == Namesake::Free));
+    assert!(both(|readings| readings.same_label == NoChange::Refused));
+}
