@@ -13,6 +13,7 @@ mod record;
 mod request;
 mod snapshot;
 pub mod ttl;
+mod validate;
 mod view;
 
 pub use condition::{Condition, ConditionKind, Truth};
@@ -26,7 +27,10 @@ pub use ids::{
     VersionLabel,
 };
 pub use image_ref::{ImageReference, ImageReferenceError, is_ecr_host};
-pub use parse::to_json;
+pub use parse::{
+    Located, SpecError, SpecFile, duplicates, from_json, not_yet, parse_features, refusals, render, to_json,
+    to_yaml,
+};
 pub use record::{
     Artifact, Ask, Asks, Attempt, Deployed, EndReason, Failure, Identity, Intent, IntentKind, Ledger, Life,
     OptionKey, RECORD_SCHEMA, Record, Refusal, RefusalClass, Reply, Wanted,

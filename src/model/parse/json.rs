@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::error::Problem;
+use super::feature;
+use super::node::from_json_value;
+use super::reader::Report;
 use crate::model::{
     Dockerrun, Feature, FeatureSpec, Heal, Metadata, Scalar, Setting, Source, TtlFrom, Variable,
 };
@@ -127,4 +131,39 @@ fn dockerrun(dockerrun: &Dockerrun) -> Map<String, Value> {
     };
     out.object("vars", dockerrun.vars.iter().map(|(name, scalar)| (name.clone(), value(scalar))).collect());
     out.0
+}
+
+/// Reads what a store keeps: the resource form, or the flat one of a row
+/// written by hand (`feature`, `image`, `ttl` and so on, side by side).
+///
+/// # Errors
+/// All mistakes in one text, each with its field.
+pub fn from_json(value: &Value) -> Result<Feature, String> {
+    let node = from_json_value(value, String::new());
+    let mut report = Report::default();
+    let feature = if value.get("feature").is_some() {
+        feature::flat(&mut report, &node)
+    } else {
+        feature::resource(&mut report, &node)
+    };
+    feature.ok_or_else(|| {
+        let said: Vec<String> = report.problems.iter().map(in_words).collect();
+        said.join("; ")
+    })
+}
+
+fn in_words(problem: &Problem) -> String {
+    let Problem { path, message, help, .. } = problem;
+    let field = if path.is_empty() { String::new() } else { format!("{path}: ") };
+    match help {
+        Some(help) => format!("{field}{message} ({help})"),
+        None => format!("{field}{message}"),
+    }
+}
+
+/// The resource form as YAML, which [`super::parse_features`] reads back as
+/// the same feature.
+pub fn to_yaml(feature: &Feature) -> String {
+    // A tree of texts, numbers and truth values has nothing that YAML lacks.
+    serde_yaml::to_string(&to_json(feature)).unwrap_or_default()
 }
