@@ -192,10 +192,9 @@ fn parse_tag(tag: &str) -> Result<String, ImageReferenceError> {
     let inner = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     if let Some(c) = tag.chars().find(|c| !inner(*c)) {
         let fit: String = tag.chars().map(|c| if inner(c) { c } else { '-' }).collect();
-        return wrong(format!(
-            "{c:?} cannot be part of a tag; perhaps {}",
-            fit.trim_start_matches(['-', '.'])
-        ));
+        let fit = fit.trim_matches(['-', '.']);
+        let perhaps = if fit.is_empty() { String::new() } else { format!("; perhaps {fit}") };
+        return wrong(format!("{c:?} cannot be part of a tag{perhaps}"));
     }
     if tag.starts_with(['-', '.']) {
         return wrong("a tag begins with a letter, a digit or `_`".to_owned());
@@ -273,7 +272,7 @@ mod tests {
             ("shop:", "tag after"),
             ("Shop:1", "write shop"),
             ("shop:a/b", "perhaps a-b"),
-            ("shop:feature/é", "perhaps feature--"),
+            ("shop:feature/é", "perhaps feature"),
             ("shop:-x", "begins with"),
             (&format!("shop:{long}"), "129 characters"),
             ("https://host.example/shop:1", "write host.example/shop:1"),

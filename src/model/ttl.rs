@@ -57,9 +57,13 @@ fn seconds_of(text: &str) -> Result<i64, TtlError> {
     while !rest.is_empty() {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, after) = rest.split_at(digits);
+        let word = &after[..after.len() - after.trim_start_matches(char::is_alphabetic).len()];
         let Some(unit) = after.chars().next() else {
             return Err(wrong(&format!("{number} has no unit")));
         };
+        if digits > 0 && word.chars().count() > 1 {
+            return Err(wrong(&format!("`{number}{word}` has no unit of one letter")));
+        }
         if digits == 0 {
             return Err(wrong(&format!("a whole number is missing before {unit:?}")));
         }
@@ -79,6 +83,7 @@ fn seconds_of(text: &str) -> Result<i64, TtlError> {
 
 fn unknown_unit(unit: char) -> String {
     match unit {
+        ' ' => "spaces are not possible".to_owned(),
         '.' | ',' => "only whole numbers are possible".to_owned(),
         'W' | 'D' | 'H' | 'M' | 'S' => format!("units are lower case: {}", unit.to_ascii_lowercase()),
         _ => format!("{unit:?} is not one of the units w, d, h, m, s"),
@@ -181,7 +186,8 @@ mod tests {
             ("1.5d", "whole numbers"),
             ("d", "number is missing"),
             ("-3d", "number is missing"),
-            ("3 d", "not one of the units"),
+            ("3 d", "spaces"),
+            ("3days", "one letter"),
             ("P3D", "number is missing"),
             ("12h1d", "longer units come first"),
             ("1d1d", "only once"),
