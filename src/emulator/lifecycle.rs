@@ -263,12 +263,12 @@ impl World {
         if health == Health::Pending {
             let environment = id.to_owned();
             let settle = self.settings.settle;
-            self.schedule(settle, |serial| Due::Settle { environment, serial });
+            self.schedule(settle, |_| Due::Settle { environment });
         }
     }
 
     /// A launched environment turns Green, unless it is busy or was changed by hand meanwhile.
-    pub(crate) fn turn_healthy(&mut self, id: &str, _serial: u64) {
+    pub(crate) fn turn_healthy(&mut self, id: &str) {
         let now = self.now();
         let Some(environment) =
             self.environments.get_mut(id).filter(|environment| environment.shown.health == Health::Pending)

@@ -87,7 +87,7 @@ pub(crate) enum Due {
     /// An operation of an environment ends.
     Finish { environment: String, serial: u64 },
     /// A settled environment turns healthy.
-    Settle { environment: String, serial: u64 },
+    Settle { environment: String },
     /// The validation of a version ends.
     Processed { application: String, label: String },
     /// A call that its sender gave up takes effect.
@@ -119,8 +119,10 @@ pub enum Stage {
     Configure,
     /// Termination.
     Terminate,
-    /// Any operation: it takes half an hour before it fails.
+    /// No stage of its own: any operation takes half an hour.
     Hang,
+    /// No stage of its own: Ready is shown, and everything is refused as if it were not.
+    Wedge,
 }
 
 /// Which environments and applications an access key may see.
@@ -255,7 +257,7 @@ impl World {
     fn happen(&mut self, due: Due) {
         match due {
             Due::Finish { environment, serial } => self.finish(&environment, serial),
-            Due::Settle { environment, serial } => self.turn_healthy(&environment, serial),
+            Due::Settle { environment } => self.turn_healthy(&environment),
             Due::Processed { application, label } => self.end_processing(&application, &label),
             Due::Late(ask) => {
                 self.answer_late(&ask);

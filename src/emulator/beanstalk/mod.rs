@@ -86,6 +86,15 @@ fn operation(name: &str) -> Option<(Handler, Vec<&'static [&'static str]>)> {
         "AbortEnvironmentUpdate" => (update::abort, vec![&ONE]),
         "RestartAppServer" => (update::restart, vec![&ONE]),
         "RebuildEnvironment" => (update::rebuild, vec![&ONE]),
+        "SwapEnvironmentCNAMEs" => (
+            update::swap,
+            vec![&[
+                "SourceEnvironmentId",
+                "SourceEnvironmentName",
+                "DestinationEnvironmentId",
+                "DestinationEnvironmentName",
+            ]],
+        ),
         "DescribeEnvironments" => (
             describe::describe,
             vec![

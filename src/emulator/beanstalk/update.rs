@@ -3,11 +3,12 @@
 use super::create::{read_label, read_tier};
 use super::{Outcome, check_length, describe, platforms};
 use crate::emulator::environment::{Environment, Status, Update, Work};
+use crate::emulator::holdings::Severity;
 use crate::emulator::options::Options;
 use crate::emulator::requests::Request;
 use crate::emulator::settings::{Again, NoChange};
 use crate::emulator::wire::{Form, Refusal};
-use crate::emulator::world::World;
+use crate::emulator::world::{Breakage, Stage, World};
 
 /// The live environment that id, name or both name; both must then agree.
 pub(super) fn find<'a>(world: &'a World, form: &Form) -> Result<&'a Environment, Refusal> {
@@ -31,14 +32,22 @@ pub(super) fn find<'a>(world: &'a World, form: &Form) -> Result<&'a Environment,
     })
 }
 
-fn must_be_ready(environment: &Environment) -> Result<(), Refusal> {
-    if environment.shown.status == Status::Ready {
+fn must_be_ready(world: &World, environment: &Environment) -> Result<(), Refusal> {
+    if environment.shown.status == Status::Ready && !is_wedged(world, environment) {
         return Ok(());
     }
     Err(Refusal::value(format!(
         "Environment named {} is in an invalid state for this operation. Must be Ready.",
         environment.name
     )))
+}
+
+/// A stack in a state that only a person can mend hides behind Ready (`docs/beanstalk.md`, "How failures look").
+fn is_wedged(world: &World, environment: &Environment) -> bool {
+    let of = |breakage: &Breakage| {
+        environment.name.contains(&breakage.matching) || environment.id == breakage.matching
+    };
+    world.breakages.iter().any(|breakage| breakage.stage == Stage::Wedge && of(breakage))
 }
 
 pub(super) fn update(world: &mut World, request: &mut Request) -> Outcome {
@@ -67,7 +76,7 @@ pub(super) fn update(world: &mut World, request: &mut Request) -> Outcome {
             "You cannot specify both a version label and configuration settings in one call.",
         ));
     }
-    must_be_ready(environment)?;
+    must_be_ready(world, environment)?;
     let wish = Update { label, settings, stack, idle: false };
     let wish = settle(world, environment, wish)?;
     if let Some(description) = form.text("Description")
@@ -137,6 +146,7 @@ pub(super) fn terminate(world: &mut World, request: &mut Request) -> Outcome {
     let id = environment.id.clone();
     request.touched = Some(id.clone());
     let pending = match environment.shown.status {
+        Status::Ready if is_wedged(world, environment) => Some("deployment"),
         Status::Ready => None,
         Status::Terminating if world.settings.readings.terminate_again == Again::Accepted => {
             return describe::reply(world, &id);
@@ -173,7 +183,7 @@ pub(super) fn restart(world: &mut World, request: &mut Request) -> Outcome {
     let environment = find(world, &request.form)?;
     let id = environment.id.clone();
     request.touched = Some(id.clone());
-    must_be_ready(environment)?;
+    must_be_ready(world, environment)?;
     world.begin(&id, Work::Restart, &request.id);
     Ok(None)
 }
@@ -189,7 +199,7 @@ pub(super) fn rebuild(world: &mut World, request: &mut Request) -> Outcome {
     let id = match dead {
         None => {
             let environment = find(world, &request.form)?;
-            must_be_ready(environment)?;
+            must_be_ready(world, environment)?;
             environment.id.clone()
         }
         Some(environment) => {
@@ -220,5 +230,32 @@ pub(super) fn rebuild(world: &mut World, request: &mut Request) -> Outcome {
     }
     request.touched = Some(id.clone());
     world.begin(&id, Work::Launch { preflight: None }, &request.id);
+    Ok(None)
+}
+
+/// Two environments change their CNAMEs, at once.
+pub(super) fn swap(world: &mut World, request: &mut Request) -> Outcome {
+    let one = |side: &str| -> Result<(String, String), Refusal> {
+        let mut form = std::collections::BTreeMap::new();
+        for field in ["EnvironmentId", "EnvironmentName"] {
+            if let Some(value) = request.form.text(&format!("{side}{field}")) {
+                form.insert(field.to_owned(), value);
+            }
+        }
+        let environment = find(world, &Form::from_fields(form))?;
+        must_be_ready(world, environment)?;
+        Ok((environment.id.clone(), environment.prefix.clone()))
+    };
+    let (source, destination) = (one("Source")?, one("Destination")?);
+    request.touched = Some(source.0.clone());
+    let now = world.now();
+    for (id, prefix) in [(&source.0, &destination.1), (&destination.0, &source.1)] {
+        world.prefixes.insert(prefix.clone(), id.clone());
+        if let Some(environment) = world.environments.get_mut(id) {
+            environment.prefix.clone_from(prefix);
+            environment.show(now, |_| {});
+        }
+        world.tell_of(id, Severity::Info, "Completed swapping CNAMEs for environments.");
+    }
     Ok(None)
 }

@@ -152,6 +152,7 @@ fn read_rate(text: &str) -> Result<Option<(f64, u32)>, String> {
     }
     let parts =
         text.split_once('/').and_then(|(rate, burst)| Some((rate.parse().ok()?, burst.parse().ok()?)));
+    let parts = parts.filter(|(rate, _): &(f64, u32)| rate.is_finite() && *rate > 0.0);
     parts.map(Some).ok_or_else(|| format!("'{text}' is no rate; try: rate 2/15, or rate none"))
 }
 
@@ -162,7 +163,8 @@ fn read_break(words: &[&str]) -> Result<Command, String> {
         "configure" => Ok(Stage::Configure),
         "terminate" => Ok(Stage::Terminate),
         "hang" => Ok(Stage::Hang),
-        other => Err(format!("nothing breaks at '{other}': deploy, configure, terminate, hang")),
+        "wedge" => Ok(Stage::Wedge),
+        other => Err(format!("nothing breaks at '{other}': deploy, configure, terminate, hang, wedge")),
     };
     match words {
         [matching] => Ok(Command::Break(Stage::Deploy, (*matching).to_owned(), None)),

@@ -304,3 +304,15 @@ fn readings_are_drawn_from_a_seed() {
     assert!(both(|readings| readings.lingers) && both(|readings| readings.namesake == Namesake::Free));
     assert!(both(|readings| readings.same_label == NoChange::Refused));
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_environments_in_ready_can_swap_their_addresses() {
+    let rig = Rig::new().await;
+    let (one, other) = (rig.launched("f-one").await, rig.launched("f-other").await);
+    let address = async |id: &str| rig.one(id).await.cname.expect("a CNAME");
+    let (first, second) = (address(&one).await, address(&other).await);
+    let call =
+        rig.aws.swap_environment_cnames().source_environment_id(&one).destination_environment_name("f-other");
+    call.send().await.expect("swapped");
+    assert_eq!((address(&one).await, address(&other).await), (second, first));
+}

@@ -68,6 +68,32 @@ async fn a_termination_may_fail_once_and_work_the_next_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wedged_environment_shows_ready_and_refuses_until_it_is_mended() {
+    let rig = Rig::new().await;
+    let id = rig.launched("f-login").await;
+    rig.emulator.control("break wedge f-login");
+    let terminate = || rig.aws.terminate_environment().environment_id(&id).send();
+    let update = || rig.aws.update_environment().environment_id(&id).version_label("v1").send();
+    assert!(refusal(update().await).1.ends_with("Must be Ready."));
+    assert!(refusal(terminate().await).1.ends_with("pending deployment."));
+    assert_eq!(state(&rig.one(&id).await)[0], "Ready");
+    rig.emulator.control("mend");
+    update().await.expect("accepted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hung_launch_cannot_be_ended_for_half_an_hour() {
+    let rig = Rig::new().await;
+    rig.emulator.control("break hang f-login 1");
+    let id = rig.launched("f-login").await;
+    rig.later(1500).await;
+    let refused = rig.aws.terminate_environment().environment_id(&id).send().await;
+    assert!(refusal(refused).1.ends_with("pending creation."));
+    rig.later(60).await;
+    rig.terminate(&id).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_a_broken_connection_and_an_applied_call() {
     let rig = Rig::new().await;
     rig.emulator.faults(vec![Fault::on("CreateEnvironment", Kind::Lost).once()]);
