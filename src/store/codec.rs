@@ -30,7 +30,7 @@ fn parse_spec(name: &FeatureName, body: &[u8]) -> Result<Feature, String> {
     if let Some(fields) = value.as_object_mut() {
         name_it(fields, name);
     }
-    let feature = super::stand_in::from_json(&value)?;
+    let feature = crate::model::from_json(&value)?;
     if feature.metadata.name != *name {
         return Err(format!("the row is named {name}, and its body says {}", feature.metadata.name));
     }

@@ -8,7 +8,6 @@ mod codec;
 mod open;
 mod rows;
 mod sqlite;
-mod stand_in;
 
 use std::sync::Arc;
 

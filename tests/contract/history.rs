@@ -51,7 +51,7 @@ pub(super) async fn events_are_bounded_for_each_feature(place: &dyn Place) {
 
 pub(super) async fn history_outlives_its_feature(place: &dyn Place) {
     let store = place.open().await;
-    commit(&*store, vec![put_spec("a", "i:1", Expect::Absent), Write::AddEvent(event("a", 1))])
+    commit(&*store, vec![put_spec("a", "shop-web:1", Expect::Absent), Write::AddEvent(event("a", 1))])
         .await
         .unwrap();
     let gone = Write::DeleteSpec { feature: "a".into(), expect: Expect::Any };

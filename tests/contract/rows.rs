@@ -1,7 +1,7 @@
 //! Clauses on rows: conditional writes, batches, revision, identity.
 
-use beansprout::model::{FeatureName, Phase};
-use beansprout::store::{Expect, StoreError, Write};
+use beansprout::model::{Feature, FeatureName, Heal, Phase, Scalar, Setting, Source, TtlFrom, Variable};
+use beansprout::store::{Expect, RecordBody, SpecBody, StoreError, Write};
 
 use super::{
     Place, commit, conflict, feature, put_document, put_record, put_spec, record, record_of, spec_of, status,
@@ -46,19 +46,19 @@ pub(super) async fn a_write_needs_the_version_that_it_read(place: &dyn Place) {
 
 pub(super) async fn versions_outlive_their_row(place: &dyn Place) {
     let store = place.open().await;
-    commit(&*store, vec![put_spec("a", "i:1", Expect::Absent)]).await.unwrap();
-    commit(&*store, vec![put_spec("a", "i:2", Expect::Version(1))]).await.unwrap();
+    commit(&*store, vec![put_spec("a", "shop-web:1", Expect::Absent)]).await.unwrap();
+    commit(&*store, vec![put_spec("a", "shop-web:2", Expect::Version(1))]).await.unwrap();
     let gone = Write::DeleteSpec { feature: "a".into(), expect: Expect::Version(2) };
     commit(&*store, vec![gone.clone()]).await.unwrap();
     assert_eq!(spec_of(&*store, "a").await, None);
     assert_eq!(conflict(commit(&*store, vec![gone]).await), "the specification of a");
 
-    commit(&*store, vec![put_spec("a", "i:3", Expect::Absent)]).await.unwrap();
+    commit(&*store, vec![put_spec("a", "shop-web:3", Expect::Absent)]).await.unwrap();
     let (version, image) = spec_of(&*store, "a").await.unwrap();
     assert!(version > 2, "version {version} was already borne by a row of this name");
-    assert_eq!(image, "i:3");
+    assert_eq!(image, "shop-web:3");
     for old in 1..=2 {
-        conflict(commit(&*store, vec![put_spec("a", "i:4", Expect::Version(old))]).await);
+        conflict(commit(&*store, vec![put_spec("a", "shop-web:4", Expect::Version(old))]).await);
     }
 }
 
@@ -69,7 +69,7 @@ pub(super) async fn a_batch_is_all_or_nothing(place: &dyn Place) {
     let outcome = commit(
         &*store,
         vec![
-            put_spec("a", "i:1", Expect::Absent),
+            put_spec("a", "shop-web:1", Expect::Absent),
             put_document("guards", "{}", Expect::Absent),
             put_record("c", 2, Expect::Version(5)),
             put_record("d", 1, Expect::Absent),
@@ -87,13 +87,37 @@ pub(super) async fn a_batch_is_all_or_nothing(place: &dyn Place) {
     assert_eq!(record_of(&*store, "e").await, Some((2, 2)));
 }
 
+/// A feature with something in nearly every field.
+fn everything_said(name: &str) -> Feature {
+    let mut feature = feature(name, "shop-web:login-41");
+    feature.metadata.source =
+        Some(Source { commit: Some("9f2c1ab".to_owned()), pull_request: Some(41), ..Source::default() });
+    let spec = &mut feature.spec;
+    spec.ttl = Some("36h".parse().unwrap());
+    spec.ttl_from = TtlFrom::Deploy;
+    spec.template = Some("feature-base".to_owned());
+    spec.instance_type = Some("t3.small".to_owned());
+    spec.variables.insert("VERSION".to_owned(), Variable::Text("1.10".to_owned()));
+    spec.variables.insert("QUOTED".to_owned(), Variable::Text("'\"\\\n;--".to_owned()));
+    spec.settings.push(Setting {
+        namespace: "aws:elasticbeanstalk:application".to_owned(),
+        option: "Application Healthcheck URL".to_owned(),
+        value: "/health".to_owned(),
+    });
+    spec.dockerrun.vars.insert("memory".to_owned(), Scalar::Int(512));
+    spec.notify.slack = Some("#qa".to_owned());
+    spec.protect = true;
+    spec.heal = Heal::Never;
+    feature
+}
+
 pub(super) async fn rows_come_back_as_they_were_written(place: &dyn Place) {
     let store = place.open().await;
     let names = ["feature/login-redesign", "Ünïcode/機能", "a'b\"c;--", "x"];
     let mut writes = Vec::new();
     for (generation, name) in (1..).zip(names) {
         writes.push(Write::PutSpec {
-            feature: Box::new(feature(name, "shop-web:login-41")),
+            feature: Box::new(everything_said(name)),
             origin: Some("folder:specs/".to_owned()),
             expect: Expect::Absent,
         });
@@ -112,13 +136,10 @@ pub(super) async fn rows_come_back_as_they_were_written(place: &dyn Place) {
 
         let spec = alone.spec.unwrap();
         assert_eq!(spec.origin.as_deref(), Some("folder:specs/"));
-        let wanted = feature(name, "shop-web:login-41");
-        assert!(
-            matches!(&spec.body, beansprout::store::SpecBody::Readable { feature, .. } if **feature == wanted),
-            "{spec:?}"
-        );
+        let wanted = everything_said(name);
+        assert!(matches!(&spec.body, SpecBody::Readable { feature, .. } if **feature == wanted), "{spec:?}");
         let wanted = Box::new(record(name, generation));
-        assert_eq!(alone.record.unwrap().body, beansprout::store::RecordBody::Readable(wanted));
+        assert_eq!(alone.record.unwrap().body, RecordBody::Readable(wanted));
         assert_eq!(alone.status.unwrap(), status(name, Phase::Pending));
     }
     let mut views = store.statuses().await.unwrap();
@@ -142,10 +163,10 @@ pub(super) async fn the_revision_moves_with_specs_records_and_documents(place: &
     let (store, watcher) = (place.open().await, place.open().await);
     let mut last = watcher.revision().await.unwrap();
     let writes = [
-        put_spec("a", "i:1", Expect::Absent),
+        put_spec("a", "shop-web:1", Expect::Absent),
         put_record("a", 1, Expect::Absent),
         put_document("pause", "{}", Expect::Absent),
-        put_spec("a", "i:1", Expect::Any),
+        put_spec("a", "shop-web:1", Expect::Any),
         put_record("a", 2, Expect::Any),
         put_document("pause", "", Expect::Any),
         Write::DeleteSpec { feature: "a".into(), expect: Expect::Any },
@@ -163,7 +184,7 @@ pub(super) async fn the_revision_moves_with_specs_records_and_documents(place: &
 
 pub(super) async fn the_revision_does_not_move_with_status_and_events(place: &dyn Place) {
     let store = place.open().await;
-    commit(&*store, vec![put_spec("a", "i:1", Expect::Absent)]).await.unwrap();
+    commit(&*store, vec![put_spec("a", "shop-web:1", Expect::Absent)]).await.unwrap();
     let before = store.revision().await.unwrap();
     commit(&*store, vec![Write::PutStatus(Box::new(status("a", Phase::Ready)))]).await.unwrap();
     assert_eq!(store.load().await.unwrap().statuses[&FeatureName::from("a")].phase, Phase::Ready);
@@ -178,10 +199,10 @@ pub(super) async fn deleted_rows_are_gone_everywhere(place: &dyn Place) {
     commit(
         &*store,
         vec![
-            put_spec("a", "i:1", Expect::Absent),
+            put_spec("a", "shop-web:1", Expect::Absent),
             put_record("a", 1, Expect::Absent),
             Write::PutStatus(Box::new(status("a", Phase::Ready))),
-            put_spec("b", "i:1", Expect::Absent),
+            put_spec("b", "shop-web:1", Expect::Absent),
         ],
     )
     .await

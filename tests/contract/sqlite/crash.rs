@@ -19,7 +19,8 @@ async fn write_on(file: PathBuf, limit: u64) {
     let store = SqliteStore::open(file, Access::Existing, &Entropy::seeded(5)).await.unwrap();
     for n in 0..limit {
         let name = format!("f{n}");
-        let writes = vec![put_spec(&name, "i:1", Expect::Absent), put_record(&name, n, Expect::Absent)];
+        let writes =
+            vec![put_spec(&name, "shop-web:1", Expect::Absent), put_record(&name, n, Expect::Absent)];
         commit(&store, writes).await.unwrap();
         println!("\nwrote {n}");
     }
@@ -62,7 +63,7 @@ async fn a_killed_writer_leaves_whole_batches() {
     for handle in [store, folder.open().await] {
         for n in 0..=last {
             let name = format!("f{n}");
-            assert_eq!(spec_of(&*handle, &name).await, Some((1, "i:1".to_owned())));
+            assert_eq!(spec_of(&*handle, &name).await, Some((1, "shop-web:1".to_owned())));
             assert_eq!(record_of(&*handle, &name).await, Some((1, n)));
         }
         let rows = handle.load().await.unwrap();

@@ -36,33 +36,37 @@ async fn a_row_with_feature_and_body_alone_is_complete() {
 async fn every_way_of_writing_by_hand_counts_as_a_write() {
     let folder = Folder::new();
     let store = folder.open().await;
-    commit(&*store, vec![put_spec("a", "i:1", Expect::Absent)]).await.unwrap();
+    commit(&*store, vec![put_spec("a", "shop-web:1", Expect::Absent)]).await.unwrap();
     let hand = folder.by_hand();
     let mut last = store.revision().await.unwrap();
     for (version, statement) in [
-        (2, r#"UPDATE spec SET body = '{"image": "i:2"}' WHERE feature = 'a'"#),
-        (3, r#"REPLACE INTO spec (feature, body) VALUES ('a', '{"image": "i:3"}')"#),
+        (2, r#"UPDATE spec SET body = '{"image": "shop-web:2"}' WHERE feature = 'a'"#),
+        (3, r#"REPLACE INTO spec (feature, body) VALUES ('a', '{"image": "shop-web:3"}')"#),
         (
             4,
-            r#"INSERT INTO spec (feature, body) VALUES ('a', '{"image": "i:4"}')
+            r#"INSERT INTO spec (feature, body) VALUES ('a', '{"image": "shop-web:4"}')
                ON CONFLICT (feature) DO UPDATE SET body = excluded.body"#,
         ),
-        (5, r#"UPDATE OR REPLACE spec SET body = '{"image": "i:5"}'"#),
+        (5, r#"UPDATE OR REPLACE spec SET body = '{"image": "shop-web:5"}'"#),
     ] {
         hand.execute(statement, []).unwrap();
-        assert_eq!(spec_of(&*store, "a").await, Some((version, format!("i:{version}"))), "{statement}");
+        assert_eq!(
+            spec_of(&*store, "a").await,
+            Some((version, format!("shop-web:{version}"))),
+            "{statement}"
+        );
         let rows = store.load().await.unwrap();
         assert_eq!(rows.specs[&FeatureName::from("a")].version, version);
         assert!(rows.revision > last, "{statement}");
         last = rows.revision;
     }
-    conflict(commit(&*store, vec![put_spec("a", "i:6", Expect::Version(1))]).await);
+    conflict(commit(&*store, vec![put_spec("a", "shop-web:6", Expect::Version(1))]).await);
 
     hand.execute("DELETE FROM spec", []).unwrap();
     assert!(store.load().await.unwrap().specs.is_empty());
     assert!(store.revision().await.unwrap() > last);
-    commit(&*store, vec![put_spec("a", "i:7", Expect::Absent)]).await.unwrap();
-    assert_eq!(spec_of(&*store, "a").await, Some((6, "i:7".to_owned())));
+    commit(&*store, vec![put_spec("a", "shop-web:7", Expect::Absent)]).await.unwrap();
+    assert_eq!(spec_of(&*store, "a").await, Some((6, "shop-web:7".to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,7 +74,8 @@ async fn a_renamed_row_is_gone_under_its_old_name() {
     let folder = Folder::new();
     let store = folder.open().await;
     let hand = folder.by_hand();
-    hand.execute(r#"INSERT INTO spec (feature, body) VALUES ('old', '{"image": "i:1"}')"#, []).unwrap();
+    hand.execute(r#"INSERT INTO spec (feature, body) VALUES ('old', '{"image": "shop-web:1"}')"#, [])
+        .unwrap();
     assert_eq!(store.load().await.unwrap().specs.len(), 1);
     hand.execute("UPDATE spec SET feature = 'new'", []).unwrap();
     let rows = store.load().await.unwrap();
@@ -81,16 +86,16 @@ async fn a_renamed_row_is_gone_under_its_old_name() {
 async fn what_cannot_be_read_says_why_and_harms_no_other_row() {
     let folder = Folder::new();
     let store = folder.open().await;
-    commit(&*store, vec![put_spec("good", "i:1", Expect::Absent)]).await.unwrap();
+    commit(&*store, vec![put_spec("good", "shop-web:1", Expect::Absent)]).await.unwrap();
     let hand = folder.by_hand();
     for (name, body) in [
         ("empty", Some("")),
         ("null", None),
-        ("cut", Some(r#"{"image": "i:"#)),
+        ("cut", Some(r#"{"image": "shop-web:"#)),
         ("list", Some("[]")),
         ("number", Some("7")),
         ("imageless", Some("{}")),
-        ("other", Some(r#"{"feature": "good", "image": "i:1"}"#)),
+        ("other", Some(r#"{"feature": "good", "image": "shop-web:1"}"#)),
     ] {
         hand.execute("INSERT INTO spec (feature, body) VALUES (?1, ?2)", params![name, body]).unwrap();
     }
@@ -105,12 +110,12 @@ async fn what_cannot_be_read_says_why_and_harms_no_other_row() {
     for name in ["list", "number", "imageless", "bytes"] {
         assert!(!why(&*store, name).await.is_empty(), "{name}");
     }
-    assert_eq!(spec_of(&*store, "good").await, Some((1, "i:1".to_owned())));
+    assert_eq!(spec_of(&*store, "good").await, Some((1, "shop-web:1".to_owned())));
     assert_eq!(store.load().await.unwrap().specs.len(), 10);
 
     // Mended, it is read again.
-    hand.execute(r#"UPDATE spec SET body = '{"image": "i:2"}' WHERE feature = 'cut'"#, []).unwrap();
-    assert_eq!(spec_of(&*store, "cut").await, Some((2, "i:2".to_owned())));
+    hand.execute(r#"UPDATE spec SET body = '{"image": "shop-web:2"}' WHERE feature = 'cut'"#, []).unwrap();
+    assert_eq!(spec_of(&*store, "cut").await, Some((2, "shop-web:2".to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,17 +125,22 @@ async fn a_body_of_either_form_may_leave_the_name_to_the_row() {
     let hand = folder.by_hand();
     let head = r#""apiVersion": "beansprout.dev/v1", "kind": "Feature""#;
     for (name, body) in [
-        ("flat", r#"{"image": "i:1"}"#.to_owned()),
-        ("flat/named", r#"{"feature": "flat/named", "image": "i:1"}"#.to_owned()),
-        ("whole", format!(r#"{{{head}, "spec": {{"image": "i:1"}}}}"#)),
-        ("whole/owned", format!(r#"{{{head}, "metadata": {{"owner": "me"}}, "spec": {{"image": "i:1"}}}}"#)),
+        ("flat", r#"{"image": "shop-web:1"}"#.to_owned()),
+        ("flat/named", r#"{"feature": "flat/named", "image": "shop-web:1"}"#.to_owned()),
+        ("whole", format!(r#"{{{head}, "spec": {{"image": "shop-web:1"}}}}"#)),
+        (
+            "whole/owned",
+            format!(r#"{{{head}, "metadata": {{"owner": "me"}}, "spec": {{"image": "shop-web:1"}}}}"#),
+        ),
         (
             "whole/named",
-            format!(r#"{{{head}, "metadata": {{"name": "whole/named"}}, "spec": {{"image": "i:1"}}}}"#),
+            format!(
+                r#"{{{head}, "metadata": {{"name": "whole/named"}}, "spec": {{"image": "shop-web:1"}}}}"#
+            ),
         ),
     ] {
         hand.execute("INSERT INTO spec (feature, body) VALUES (?1, ?2)", params![name, body]).unwrap();
-        assert_eq!(spec_of(&*store, name).await, Some((1, "i:1".to_owned())), "{name}");
+        assert_eq!(spec_of(&*store, name).await, Some((1, "shop-web:1".to_owned())), "{name}");
     }
 }
 
@@ -140,9 +150,9 @@ async fn a_file_read_into_a_row_is_a_body_like_any_other() {
     let store = folder.open().await;
     folder
         .by_hand()
-        .execute("INSERT INTO spec (feature, body) VALUES ('a', ?1)", params![br#"{"image": "i:1"}"#])
+        .execute("INSERT INTO spec (feature, body) VALUES ('a', ?1)", params![br#"{"image": "shop-web:1"}"#])
         .unwrap();
-    assert_eq!(spec_of(&*store, "a").await, Some((1, "i:1".to_owned())));
+    assert_eq!(spec_of(&*store, "a").await, Some((1, "shop-web:1".to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,12 +205,12 @@ async fn a_lease_removed_by_hand_brings_no_old_epoch_back() {
 async fn a_store_put_back_to_an_earlier_state_is_read_afresh() {
     let folder = Folder::new();
     let store = folder.open().await;
-    commit(&*store, vec![put_spec("a", "i:1", Expect::Absent)]).await.unwrap();
+    commit(&*store, vec![put_spec("a", "shop-web:1", Expect::Absent)]).await.unwrap();
     let hand = folder.by_hand();
     let copy = folder.0.path().join("copy.db");
     hand.execute("VACUUM INTO ?1", params![copy.to_str().unwrap()]).unwrap();
-    commit(&*store, vec![put_spec("a", "i:2", Expect::Version(1))]).await.unwrap();
-    commit(&*store, vec![put_spec("b", "i:1", Expect::Absent)]).await.unwrap();
+    commit(&*store, vec![put_spec("a", "shop-web:2", Expect::Version(1))]).await.unwrap();
+    commit(&*store, vec![put_spec("b", "shop-web:1", Expect::Absent)]).await.unwrap();
     assert_eq!(store.load().await.unwrap().specs.len(), 2);
 
     // What the shell's `.restore` ends in: earlier contents in the same file.

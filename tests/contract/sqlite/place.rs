@@ -65,14 +65,14 @@ async fn a_read_only_handle_reads_what_others_write_and_writes_nothing() {
     let folder = Folder::new();
     let store = folder.open().await;
     store.bind("123456789012", "eu-west-1", "shop").await.unwrap();
-    commit(&*store, vec![put_spec("a", "i:1", Expect::Absent)]).await.unwrap();
+    commit(&*store, vec![put_spec("a", "shop-web:1", Expect::Absent)]).await.unwrap();
     let reader = open(&folder, Access::ReadOnly).await.unwrap();
-    assert_eq!(spec_of(&reader, "a").await, Some((1, "i:1".to_owned())));
+    assert_eq!(spec_of(&reader, "a").await, Some((1, "shop-web:1".to_owned())));
     reader.bind("123456789012", "eu-west-1", "shop").await.unwrap();
-    let refused = commit(&reader, vec![put_spec("a", "i:2", Expect::Any)]).await;
+    let refused = commit(&reader, vec![put_spec("a", "shop-web:2", Expect::Any)]).await;
     assert!(matches!(refused, Err(StoreError::Unusable { .. })), "{refused:?}");
-    commit(&*store, vec![put_spec("a", "i:3", Expect::Any)]).await.unwrap();
-    assert_eq!(spec_of(&reader, "a").await, Some((2, "i:3".to_owned())));
+    commit(&*store, vec![put_spec("a", "shop-web:3", Expect::Any)]).await.unwrap();
+    assert_eq!(spec_of(&reader, "a").await, Some((2, "shop-web:3".to_owned())));
 }
 
 #[tokio::test]
