@@ -90,6 +90,13 @@ impl Entropy {
     }
 }
 
+/// Seeds this thread's own generator. We never draw from it, but the AWS SDK
+/// does, for the jitter of its retries: a simulation that is to repeat seeds
+/// it before each run.
+pub fn seed_thread(seed: u64) {
+    fastrand::seed(seed);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
