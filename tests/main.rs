@@ -1,6 +1,7 @@
 //! The one integration binary.
 
 mod contract;
+mod provider;
 mod rules;
 mod sim;
 mod spec;

@@ -21,7 +21,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::ConfigBag;
-use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::retry::{ErrorKind, RetryConfig};
 use jiff::Timestamp;
 
 use super::budget::Budget;
@@ -160,7 +160,7 @@ impl GovernedConnector {
         }
         self.budget.count(verb);
         let before = call::note_sent();
-        let outcome = match tokio::time::timeout(verb.attempt, self.exchange(request)).await {
+        let outcome = match tokio::time::timeout(verb.attempt, self.exchange(verb, request)).await {
             Ok(outcome) => outcome,
             Err(elapsed) => Err(ConnectorError::timeout(elapsed.into())),
         };
@@ -174,7 +174,7 @@ impl GovernedConnector {
 
     /// The request and the whole body of its reply: bodies are small, and a
     /// deadline that ends at the headers is none.
-    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    async fn exchange(&self, verb: &Verb, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let mut response = self.inner.call(request).await?;
         let body = std::mem::replace(response.body_mut(), SdkBody::taken());
         let bytes = ByteStream::new(body)
@@ -182,6 +182,10 @@ impl GovernedConnector {
             .await
             .map_err(|error| ConnectorError::io(error.into()))?
             .into_bytes();
+        if response.status().is_success() && verb.is_cut_short(&bytes) {
+            let why = "the reply was cut short";
+            return Err(ConnectorError::other(why.into(), Some(ErrorKind::TransientError)));
+        }
         *response.body_mut() = SdkBody::from(bytes);
         Ok(response)
     }

@@ -81,6 +81,15 @@ impl Verb {
         };
         VERBS.iter().find(|verb| verb.service == service && verb.operation == operation)
     }
+
+    /// Whether the body of a successful reply lacks its end. The SDK's XML
+    /// decoder is content with half a document, which would be half a
+    /// listing; what a query-protocol service sends ends in the operation's
+    /// own tag.
+    pub(super) fn is_cut_short(&self, body: &[u8]) -> bool {
+        let end = format!("</{}Response>", self.operation);
+        matches!(self.service, EB | "sts") && !body.trim_ascii_end().ends_with(end.as_bytes())
+    }
 }
 
 #[cfg(test)]
@@ -102,6 +111,15 @@ mod tests {
         }
         assert_eq!(Verb::find("S3", "DeleteBucket"), None);
         assert_eq!(Verb::find("Elastic Beanstalk", "GetCallerIdentity"), None);
+    }
+
+    #[test]
+    fn half_a_document_is_seen() {
+        let verb = Verb::find("Elastic Beanstalk", "DescribeEnvironments").unwrap();
+        assert!(!verb.is_cut_short(b"<DescribeEnvironmentsResponse></DescribeEnvironmentsResponse>\n"));
+        assert!(verb.is_cut_short(b"<DescribeEnvironmentsResponse><Environments></Environments>"));
+        assert!(verb.is_cut_short(b""));
+        assert!(!Verb::find("S3", "HeadObject").unwrap().is_cut_short(b""));
     }
 
     #[test]
