@@ -109,7 +109,8 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        let word = error.to_string();
+        // Some words come with line breaks, such as the credential chain's.
+        let word = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         if words.last() != Some(&word) {
             words.push(word);
         }

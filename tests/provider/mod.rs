@@ -6,6 +6,7 @@ mod governor;
 mod reads;
 mod registry;
 mod scripted;
+mod sockets;
 mod writes;
 
 use std::collections::BTreeMap;
