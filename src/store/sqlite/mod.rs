@@ -98,11 +98,11 @@ fn place(path: &Path) -> String {
 }
 
 impl SqliteStore {
-    /// Opens the store in this file; [`super::open`] tells the rest.
+    /// Opens the store in this file; [`super::open()`] tells the rest.
     ///
     /// # Errors
     ///
-    /// As [`super::open`].
+    /// As [`super::open()`].
     pub async fn open(path: impl AsRef<Path>, access: Access, entropy: &Entropy) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let path = std::path::absolute(path).map_err(|error| Failure::other(error).told(path))?;
