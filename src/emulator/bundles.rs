@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use bytes::Bytes;
 
+use super::holdings::VersionStatus;
 use super::pages::images_of;
 use super::s3::Objects;
 use super::world::World;
@@ -57,5 +58,18 @@ impl World {
             names.push(image.reference);
         }
         Ok(names)
+    }
+
+    /// The end of a version's validation: a bundle that is no archive fails it.
+    pub(crate) fn end_processing(&mut self, application: &str, label: &str) {
+        let Some(version) = self.version(application, label) else {
+            return;
+        };
+        let legible = version.bundle.is_none()
+            || self.bundle(application, label).is_some_and(|bundle| is_archive(&bundle));
+        let owner = self.applications.get_mut(application);
+        if let Some(version) = owner.and_then(|owner| owner.versions.get_mut(label)) {
+            version.status = if legible { VersionStatus::Processed } else { VersionStatus::Failed };
+        }
     }
 }

@@ -4,9 +4,8 @@
 
 use std::time::Duration;
 
-use super::bundles::is_archive;
 use super::environment::{Health, Operation, Status, Tier, Update, Work};
-use super::holdings::{Severity, VersionStatus};
+use super::holdings::Severity;
 use super::settings::{AfterFailure, FailedLaunch};
 use super::world::{Due, MEMORY, Stage, World, signed};
 
@@ -244,8 +243,28 @@ impl World {
         self.bury(id);
     }
 
-    /// Back to Ready; with a health where the operation changed it.
+    /// Back to Ready, at once or as late after the last event as Settings say; with a health where the operation
+    /// changed it.
     fn rest(&mut self, id: &str, health: Option<Health>) {
+        let operation = self.environments.get(id).and_then(|environment| environment.operation.as_ref());
+        match operation.map(|operation| operation.serial) {
+            Some(serial) if !self.settings.flip.is_zero() => {
+                let environment = id.to_owned();
+                self.schedule(self.settings.flip, |_| Due::Rest { environment, serial, health });
+            }
+            _ => self.come_to_rest(id, health),
+        }
+    }
+
+    /// The end of a delayed `rest`, if no other operation has begun meanwhile.
+    pub(crate) fn rest_late(&mut self, id: &str, serial: u64, health: Option<Health>) {
+        let operation = self.environments.get(id).and_then(|environment| environment.operation.as_ref());
+        if operation.is_some_and(|operation| operation.serial == serial) {
+            self.come_to_rest(id, health);
+        }
+    }
+
+    fn come_to_rest(&mut self, id: &str, health: Option<Health>) {
         let now = self.now();
         let Some(environment) = self.environments.get_mut(id) else {
             return;
@@ -327,19 +346,6 @@ impl World {
             severity,
             format!("Environment health has transitioned from {before} to {}.", health.word()),
         );
-    }
-
-    /// The end of a version's validation: a bundle that is no archive fails it.
-    pub(crate) fn end_processing(&mut self, application: &str, label: &str) {
-        let Some(version) = self.version(application, label) else {
-            return;
-        };
-        let legible = version.bundle.is_none()
-            || self.bundle(application, label).is_some_and(|bundle| is_archive(&bundle));
-        let owner = self.applications.get_mut(application);
-        if let Some(version) = owner.and_then(|owner| owner.versions.get_mut(label)) {
-            version.status = if legible { VersionStatus::Processed } else { VersionStatus::Failed };
-        }
     }
 
     /// Replaces tags; for the lag that Settings ask for, listings show the old ones.

@@ -25,6 +25,8 @@ pub struct Settings {
     pub terminate: Duration,
     /// From Ready to a Green health.
     pub settle: Duration,
+    /// How long the status lags behind the event that tells the end of an operation.
+    pub flip: Duration,
     /// World seconds per second of tokio's clock.
     pub speed: f64,
     /// Token bucket: calls per world second and burst; `None` throttles nobody.
@@ -54,6 +56,7 @@ impl Default for Settings {
             update: Duration::from_secs(90),
             terminate: Duration::from_secs(180),
             settle: Duration::from_secs(5),
+            flip: Duration::ZERO,
             speed: 1.0,
             rate: None,
             linger: Duration::from_secs(3600),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::calls::CallLog;
 use super::ecr::Registry;
-use super::environment::Environment;
+use super::environment::{Environment, Health};
 use super::fault::Faults;
 use super::holdings::{Application, Event, Severity, Version};
 use super::pages::Ports;
@@ -86,6 +86,8 @@ impl<'de> Deserialize<'de> for Dice {
 pub(crate) enum Due {
     /// An operation of an environment ends.
     Finish { environment: String, serial: u64 },
+    /// The status follows the events that told the end of an operation.
+    Rest { environment: String, serial: u64, health: Option<Health> },
     /// A settled environment turns healthy.
     Settle { environment: String },
     /// The validation of a version ends.
@@ -257,6 +259,7 @@ impl World {
     fn happen(&mut self, due: Due) {
         match due {
             Due::Finish { environment, serial } => self.finish(&environment, serial),
+            Due::Rest { environment, serial, health } => self.rest_late(&environment, serial, health),
             Due::Settle { environment } => self.turn_healthy(&environment),
             Due::Processed { application, label } => self.end_processing(&application, &label),
             Due::Late(ask) => {

@@ -316,3 +316,16 @@ async fn two_environments_in_ready_can_swap_their_addresses() {
     call.send().await.expect("swapped");
     assert_eq!((address(&one).await, address(&other).await), (second, first));
 }
+
+#[tokio::test(start_paused = true)]
+async fn success_may_be_told_before_the_status_follows() {
+    let rig = Rig::with(Settings { flip: Duration::from_secs(20), ..Settings::default() }).await;
+    let id = rig.create("f-login").send().await.expect("made").environment_id.expect("an id");
+    rig.later(LAUNCH).await;
+    assert_eq!(rig.messages(&id).await[0], "Successfully launched environment: f-login");
+    assert_eq!(state(&rig.one(&id).await)[0], "Launching");
+    let early = rig.aws.terminate_environment().environment_id(&id).send().await;
+    assert!(refusal(early).1.ends_with("pending creation."));
+    rig.later(20).await;
+    assert_eq!(state(&rig.one(&id).await)[0], "Ready");
+}
