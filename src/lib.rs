@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod controller;
 pub mod emulator;
+pub mod gitops;
 pub mod model;
 pub mod observe;
 pub mod plan;
