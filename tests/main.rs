@@ -1,6 +1,7 @@
 //! The one integration binary.
 
 mod contract;
+mod e2e;
 mod provider;
 mod rules;
 mod sim;

@@ -22,4 +22,4 @@ pub(crate) use bench::Lab;
 pub(crate) use cloud::{Cloud, Page};
 pub(crate) use desk::{Controller, Desk};
 pub(crate) use hands::Output;
-pub(crate) use wait::{eventually, never_within, secs};
+pub(crate) use wait::{eventually, never_within, secs, until};
