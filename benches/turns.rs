@@ -31,7 +31,10 @@ fn main() {
         Ok(sizes) => sizes.split(',').filter_map(|size| size.trim().parse().ok()).collect(),
         Err(_) => vec![100, 1_000, 10_000],
     };
-    println!("{:>12} {:>12} {:>12} {:>12} {:>10}  calls a turn", "environments", "wall/turn", "cpu/turn", "plan alone", "resident");
+    println!(
+        "{:>12} {:>12} {:>12} {:>12} {:>10}  calls a turn",
+        "environments", "wall/turn", "cpu/turn", "plan alone", "resident"
+    );
     for size in sizes {
         on_paused_time(converged(size));
     }
@@ -78,7 +81,8 @@ async fn fleet(size: usize) -> Sim {
 async fn converged(size: usize) {
     let mut sim = fleet(size).await;
     let mut controller = sim.controller().await;
-    let lease = sim.store.acquire("bench", SignedDuration::from_hours(1_000), sim.store.lease().await.expect("a lease row").as_ref());
+    let row = sim.store.lease().await.expect("the store answers");
+    let lease = sim.store.acquire("bench", SignedDuration::from_hours(1_000), row.as_ref());
     let lease = lease.await.expect("the store answers").expect("the lease is free");
     let fence = Some(Fence { holder: lease.holder, epoch: lease.epoch });
     // Two turns to warm what is remembered between turns.

@@ -16,13 +16,16 @@ use crate::aws::Budget;
 use crate::clock::Clock;
 use crate::model::{Feature, Snapshot, StatusView};
 use crate::observe::{ObserveError, Observed, Observer};
-use crate::plan::{Action, Plan, Policy, check, plan};
+use crate::plan::{Action, Plan, Policy, Violation, check, plan};
 use crate::status::{FLEET_DOCUMENT, FleetView, GUARDS_DOCUMENT, PAUSE_DOCUMENT, derive, fleet};
 use crate::store::{Batch, Expect, Fence, Rows, Store, StoreError, Write};
 
 pub use cadence::Cadence;
 pub use lease::Switch;
 pub use start::{ControllerError, Introduction, Setup};
+
+/// How long a turn may go on after the stop before it is cut off.
+const STOP_WITHIN: Duration = Duration::from_secs(7);
 
 /// The controller of one installation.
 pub struct Controller {
@@ -49,6 +52,8 @@ pub struct Turn {
     pub plan: Plan,
     /// What became of it.
     pub outcomes: Vec<Outcome>,
+    /// Steps that the independent checker dropped: defects of the planner.
+    pub violations: Vec<Violation>,
     /// The status rows after it.
     pub statuses: BTreeMap<crate::model::FeatureName, StatusView>,
     /// When to look next, if nothing wakes the loop before.
@@ -114,7 +119,14 @@ impl Controller {
                 }
                 continue;
             }
-            let pause = match self.turn(fence).await {
+            let turn = tokio::select! {
+                biased;
+                turn = self.turn(fence) => turn,
+                // What is cut off here is what a crash cuts off: the next
+                // leader finds it.
+                () = grace_after(stop) => return,
+            };
+            let pause = match turn {
                 Ok(turn) => {
                     failures = 0;
                     self.rest(&turn).await
@@ -137,13 +149,13 @@ impl Controller {
         let Observed { snapshot, rows, .. } =
             self.observer.observe(self.store.as_ref(), &self.policy, epoch, &[]).await?;
         let mut plan = plan(&snapshot, &self.policy);
-        drop_violations(&snapshot, &mut plan);
+        let violations = drop_violations(&snapshot, &mut plan);
         let outcomes = if self.read_only {
             Vec::new()
         } else {
             self.actor.act(plan.clone(), &snapshot, &rows, fence.clone()).await?
         };
-        report(&plan, &outcomes);
+        report(&plan, &outcomes, self.read_only);
         let mut statuses = derive(&snapshot, &plan, &self.policy, &rows.statuses);
         for outcome in &outcomes {
             // What was not done is not told; the next turn tells it.
@@ -159,7 +171,7 @@ impl Controller {
         }
         let pause = self.cadence.pause(&snapshot, plan.report.records.values(), statuses.values());
         let pause = pause.mul_f64(self.budget.stretch());
-        Ok(Turn { snapshot, plan, outcomes, statuses, pause, rows })
+        Ok(Turn { snapshot, plan, outcomes, violations, statuses, pause, rows })
     }
 
     /// Observe and plan, and nothing else. `overlay` are specifications that
@@ -236,6 +248,12 @@ impl Controller {
     }
 }
 
+/// Ends some time after the stop.
+async fn grace_after(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(STOP_WITHIN).await;
+}
+
 /// Whether people's side of the store is as it was: specifications, asks and
 /// the documents that people write.
 fn same_wishes(before: &Rows, after: &Rows) -> bool {
@@ -266,34 +284,44 @@ fn same_wishes(before: &Rows, after: &Rows) -> bool {
 
 /// Drops steps that the independent checker names. They are defects of the
 /// planner; nothing of theirs goes out.
-fn drop_violations(snapshot: &Snapshot, plan: &mut Plan) {
+fn drop_violations(snapshot: &Snapshot, plan: &mut Plan) -> Vec<Violation> {
+    let mut violations = Vec::new();
     for violation in check(snapshot, plan) {
         tracing::error!(feature = %violation.feature, what = %violation.what, "a step was dropped by the checker");
-        debug_assert!(false, "{}: {}", violation.feature, violation.what);
         plan.steps.remove(&violation.feature);
+        violations.push(violation);
     }
+    violations
 }
 
-/// Tells the log what went out.
-fn report(plan: &Plan, outcomes: &[Outcome]) {
+/// Tells the log what went out, or what would have.
+fn report(plan: &Plan, outcomes: &[Outcome], read_only: bool) {
+    if read_only {
+        for (feature, action) in
+            plan.steps.iter().filter_map(|(name, step)| Some((name, step.action.as_ref()?)))
+        {
+            tracing::info!(%feature, verb = verb(action), "would be called; this is read-only");
+        }
+    }
     for outcome in outcomes {
-        let verb =
-            plan.steps.get(&outcome.feature).and_then(|step| step.action.as_ref()).map(
-                |action| match action {
-                    Action::Launch(..) => "launch",
-                    Action::Configure(_) => "configure",
-                    Action::Deploy(..) => "deploy",
-                    Action::Destroy(_) => "destroy",
-                    Action::Tidy(_) => "tidy",
-                },
-            );
-        match (&outcome.result, verb) {
+        let action = plan.steps.get(&outcome.feature).and_then(|step| step.action.as_ref());
+        match (&outcome.result, action.map(verb)) {
             (Done::Noted, _) => {}
             (Done::Called(reply), Some(verb)) => {
                 tracing::info!(feature = %outcome.feature, verb, ?reply, "called");
             }
             (result, verb) => tracing::info!(feature = %outcome.feature, verb, ?result, "acted"),
         }
+    }
+}
+
+fn verb(action: &Action) -> &'static str {
+    match action {
+        Action::Launch(..) => "launch",
+        Action::Configure(_) => "configure",
+        Action::Deploy(..) => "deploy",
+        Action::Destroy(_) => "destroy",
+        Action::Tidy(_) => "tidy",
     }
 }
 

@@ -35,6 +35,7 @@ fn step(draft: &mut Draft, seen: &Seen, snapshot: &Snapshot, policy: &Policy) {
                 since = since.map(|_| now);
                 draft.record.asks.extension = None;
                 draft.record.life = Life::Wanted { since, renewals: asked };
+                start_afresh(draft);
                 draft.tell(Severity::Info, "Renewed", "Its time starts again.");
             }
             if let Some(reason) = end_of(draft, now, policy, clock_agrees(snapshot, policy)) {
@@ -56,6 +57,17 @@ fn step(draft: &mut Draft, seen: &Seen, snapshot: &Snapshot, policy: &Policy) {
         }
         Life::Expired { hash, renewals, .. } => revive(draft, hash.as_ref(), renewals, false),
         Life::Deleted { hash, renewals, .. } => revive(draft, hash.as_ref(), renewals, true),
+    }
+}
+
+/// A person who renews wants another try, also of what had failed for good or
+/// was not to be healed.
+fn start_afresh(draft: &mut Draft) {
+    if matches!(draft.record.attempt, Attempt::Failed(_)) {
+        draft.record.attempt = Attempt::Idle;
+    }
+    if draft.record.identity.ledger.is_none() {
+        draft.record.deployed = None;
     }
 }
 

@@ -244,6 +244,12 @@ fn settle(
     budget: &mut Budget,
 ) {
     let now = snapshot.now;
+    if matches!((&intent.kind, &intent.reply), (IntentKind::Launch { .. }, Reply::Refused(_)))
+        && !matches!(verdict, Verdict::Wait)
+    {
+        // What was refused was not made: it is no sign of flapping.
+        draft.record.creates.pop();
+    }
     match verdict {
         Verdict::Wait => {}
         Verdict::Applied => {

@@ -70,7 +70,8 @@ pub(super) fn words(situation: &Situation, record: &Record, phase: Phase) -> Wor
         }
         Situation::Retries(failure) => {
             let next = if failure.blocked { "looks again" } else { "tries again" };
-            Words::new(failed(failure, record), next).at(failure.retry_at).advise(describe)
+            let advice = if lacks_ground(failure) { Some("sprout init".to_owned()) } else { describe };
+            Words::new(failed(failure, record), next).at(failure.retry_at).advise(advice)
         }
         Situation::OutOfTries(failure) => {
             Words::new(failed(failure, record), "nothing happens until a new image or specification comes")
@@ -162,6 +163,14 @@ fn failed(failure: &Failure, record: &Record) -> String {
         (IntentKind::Configure, _) => format!("The settings were not taken: {quoted}."),
         (IntentKind::Terminate, _) => format!("The termination failed: {quoted}."),
     }
+}
+
+/// Whether what is missing is what `sprout init` makes.
+fn lacks_ground(failure: &Failure) -> bool {
+    failure.blocked
+        && ["No Application named", "NoSuchBucket", "bucket"]
+            .iter()
+            .any(|text| failure.message.contains(text))
 }
 
 fn held(guard: Guard) -> &'static str {
