@@ -1,5 +1,5 @@
 //! SDK set-up: clients, connectors, deadlines, the allow-list of verbs, the
-//! rate budget. Every call to AWS passes [`call`] and the governed connector.
+//! rate budget. Every call to AWS passes [`call()`] and the governed connector.
 
 mod budget;
 mod call;

@@ -56,9 +56,10 @@ pub fn main() -> ExitCode {
         }
         Err(error) => Err(error.into()),
     };
-    ended.unwrap_or_else(|error| {
-        eprintln!("sprout: {error:#}");
-        ExitStatus::Outside
-    })
-    .into()
+    ended
+        .unwrap_or_else(|error| {
+            eprintln!("sprout: {error:#}");
+            ExitStatus::Outside
+        })
+        .into()
 }

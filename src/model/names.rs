@@ -122,6 +122,9 @@ pub fn version_label(feature: &FeatureName, content_hash: &str, nonce: u32) -> V
     VersionLabel::new(format!("{}-{hash}", slug_of(feature.as_str(), LABEL_SLUG)))
 }
 
+/// The tag whose value proves an environment ours.
+pub const BINDING_TAG: &str = "beansprout:binding";
+
 /// The value of the tag that binds an environment to a store: a hash that
 /// fits only the environment of this very name, so that a copied tag proves
 /// nothing. Letters and digits only.

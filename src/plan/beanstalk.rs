@@ -5,13 +5,10 @@ use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use crate::bundle;
-use crate::model::names::{binding, bundle_key, tag_text};
+use crate::model::names::{BINDING_TAG, binding, bundle_key, tag_text};
 use crate::model::{
     ApplicationName, Artifact, CreateEnvironment, CreateVersion, EnvironmentName, PutBundle, Snapshot, Wanted,
 };
-
-/// The tag whose value proves an environment ours.
-pub(super) const BINDING_TAG: &str = "beansprout:binding";
 
 /// The bundle and the version that carry what is wanted. The artifact enters
 /// the record here, before either exists.

@@ -6,13 +6,11 @@ use jiff::Timestamp;
 
 use super::{decode, platform};
 use crate::aws::{CallError, Clients, Dated, call, refused};
+use crate::model::names::BINDING_TAG;
 use crate::model::{
     Address, ApplicationName, Environment, EnvironmentId, EnvironmentName, OptionKey, RefusalClass,
     ServiceEvent, VersionLabel,
 };
-
-/// The tag that proves an environment ours.
-pub const BINDING_TAG: &str = "beansprout:binding";
 
 /// Most records that one page may have (AWS API `DescribeEnvironments`).
 const PAGE: i32 = 1000;

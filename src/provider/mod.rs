@@ -9,7 +9,7 @@ mod mutate;
 mod platform;
 mod registry;
 
-pub use beanstalk::{BINDING_TAG, Beanstalk, Listing, VersionSource};
+pub use beanstalk::{Beanstalk, Listing, VersionSource};
 pub use bundles::Bundles;
 pub use mutate::{Accepted, OwnedEnvironment};
 pub use registry::{Registry, RegistryHome};

@@ -4,9 +4,10 @@
 use aws_sdk_elasticbeanstalk::types::S3Location;
 use aws_types::request_id::RequestId as _;
 
-use super::beanstalk::{BINDING_TAG, Beanstalk, VersionSource};
+use super::beanstalk::{Beanstalk, VersionSource};
 use super::decode;
 use crate::aws::{CallError, call, refused};
+use crate::model::names::BINDING_TAG;
 use crate::model::{
     ApplicationName, Configure, CreateEnvironment, CreateVersion, Deploy, EnvironmentId, RefusalClass,
     RequestId, Terminate, VersionLabel,

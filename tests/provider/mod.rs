@@ -16,11 +16,12 @@ use std::time::Duration;
 use beansprout::aws::{Budget, Clients, Connection, Gate, OpenGate, Origin, Rate, Rates};
 use beansprout::clock::{Clock, Entropy};
 use beansprout::emulator::{Call, Emulator, Settings};
+use beansprout::model::names::BINDING_TAG;
 use beansprout::model::{
     ApplicationName, CreateEnvironment, CreateVersion, Environment, EnvironmentId, EnvironmentStatus,
     OptionKey, PutBundle, VersionLabel,
 };
-use beansprout::provider::{BINDING_TAG, Beanstalk, Bundles};
+use beansprout::provider::{Beanstalk, Bundles};
 
 const STACK: &str = "64bit Amazon Linux 2023 v4.7.0 running Docker";
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use beansprout::emulator::{Fault, Kind};
+use beansprout::model::names::BINDING_TAG;
 use beansprout::model::{EnvironmentId, EnvironmentStatus, Health, OptionKey, VersionLabel};
-use beansprout::provider::BINDING_TAG;
 
 use super::{Rig, STACK, create, shop};
 

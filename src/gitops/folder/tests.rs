@@ -172,7 +172,11 @@ async fn what_others_brought_is_neither_changed_nor_removed() {
     let put = |name: &str, origin: Option<&str>| {
         let mut feature = other.features[0].value.clone();
         feature.metadata.name = FeatureName::from(name);
-        Write::PutSpec { feature: Box::new(feature), origin: origin.map(str::to_owned), expect: Expect::Absent }
+        Write::PutSpec {
+            feature: Box::new(feature),
+            origin: origin.map(str::to_owned),
+            expect: Expect::Absent,
+        }
     };
     let writes = vec![put("feature/a", Some("git:shop")), put("feature/hand", None)];
     desk.store.commit(Batch { fence: None, writes }).await.unwrap();

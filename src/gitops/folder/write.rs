@@ -45,7 +45,8 @@ impl Folder {
     fn judge(&self, feature: &Located<Feature>, rows: &Rows) -> Verdict {
         let name = &feature.value.metadata.name;
         let stored = rows.specs.get(name);
-        if let Some(other) = stored.and_then(|stored| stored.origin.as_ref()).filter(|other| **other != self.origin)
+        if let Some(other) =
+            stored.and_then(|stored| stored.origin.as_ref()).filter(|other| **other != self.origin)
         {
             return Verdict::Refuse(format!("{other} brings it too, so {} does not touch it.", feature.file));
         }
@@ -105,8 +106,11 @@ impl Folder {
             rows.specs.iter().filter(|(name, stored)| ours(stored) && !wanted.contains(*name)).collect();
         for (name, stored) in gone {
             let record = record(rows, name);
-            if record.is_some_and(Record::is_protected) || readable(stored).is_some_and(|it| it.spec.protect) {
-                let why = format!("its file is gone, and it stays, because it is protected. Try: sprout protect {name} --off");
+            if record.is_some_and(Record::is_protected) || readable(stored).is_some_and(|it| it.spec.protect)
+            {
+                let why = format!(
+                    "its file is gone, and it stays, because it is protected. Try: sprout protect {name} --off"
+                );
                 news.extend(self.refuse(name, why));
                 continue;
             }
@@ -141,7 +145,8 @@ impl Folder {
                 at: self.clock.now(),
                 why: Some("its file is gone".to_owned()),
             });
-            writes.push(Write::PutRecord { record: Box::new(record), expect: Expect::Version(found.version) });
+            writes
+                .push(Write::PutRecord { record: Box::new(record), expect: Expect::Version(found.version) });
         }
         writes
     }
@@ -161,9 +166,7 @@ impl Folder {
 
     /// Says a refusal once.
     fn refuse(&mut self, name: &FeatureName, why: String) -> Option<News> {
-        self.told
-            .insert(format!("{name}: {why}"))
-            .then(|| News::Refused { feature: name.clone(), why })
+        self.told.insert(format!("{name}: {why}")).then(|| News::Refused { feature: name.clone(), why })
     }
 }
 
