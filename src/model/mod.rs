@@ -11,6 +11,7 @@ pub mod names;
 mod parse;
 mod record;
 mod request;
+mod schema;
 mod snapshot;
 pub mod ttl;
 mod validate;
@@ -36,6 +37,7 @@ pub use record::{
     OptionKey, RECORD_SCHEMA, Record, Refusal, RefusalClass, Reply, Wanted,
 };
 pub use request::{Configure, CreateEnvironment, CreateVersion, Deploy, PutBundle, Terminate};
+pub use schema::schema_json;
 pub use snapshot::{
     Address, Answer, BindingAnswer, Entry, Guard, GuardLedger, Home, ImageAnswer, RecordRow, Snapshot,
     SpecRow,

@@ -43,15 +43,15 @@ fn line(text: &str, shortest: usize, longest: usize) -> Verdict {
     if length > longest {
         return wrong(format!("it has {length} characters; {longest} are possible"));
     }
-    match text.chars().find(|c| c.is_control() || is_direction_mark(*c)) {
+    match text.chars().find(|c| c.is_control() || is_invisible(*c)) {
         Some(c) => wrong(format!("the character {} is not possible", c.escape_unicode())),
         None => Ok(()),
     }
 }
 
-/// Marks that make a name look like another one on a screen.
-fn is_direction_mark(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Foreign line ends, marks of direction, spaces without width: they make a name look like another one.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A feature's name.

@@ -3,3 +3,4 @@
 mod names;
 mod read;
 mod round_trip;
+mod schema;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use beansprout::model::{
     ApplicationName, Dockerrun, Feature, FeatureName, FeatureSpec, Heal, Metadata, Notify, Scalar, Setting,
-    Source, TtlFrom, Variable, deployable_hash, from_json, parse_features, spec_hash, to_json, to_yaml,
+    Source, TtlFrom, Variable, deployable_hash, from_json, parse_features, schema_json, spec_hash, to_json,
+    to_yaml,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
@@ -49,6 +50,8 @@ fn text() -> impl Strategy<Value = String> {
             " a",
             "a ",
             "\t",
+            "\u{2028}  ",
+            "a\u{2029} b",
             "a\r\nb",
             "\u{feff}",
             "é",
@@ -63,7 +66,10 @@ fn text() -> impl Strategy<Value = String> {
 
 fn line() -> impl Strategy<Value = String> {
     text().prop_filter("one line, not empty", |text| {
-        !text.is_empty() && !text.chars().any(|c| c.is_control() || ('\u{202a}'..='\u{2069}').contains(&c))
+        !text.is_empty()
+            && !text.chars().any(|c| {
+                c.is_control() || "\u{200b}\u{feff}".contains(c) || ('\u{2028}'..='\u{2069}').contains(&c)
+            })
     })
 }
 
@@ -164,6 +170,16 @@ proptest! {
                 Ok(file) => prop_assert_eq!(&file.features[0].value, &feature, "{}", written),
                 Err(errors) => prop_assert!(false, "{}\n{}", written, errors[0]),
             }
+        }
+    }
+
+    #[test]
+    fn the_schema_takes_what_the_reader_takes(feature in feature()) {
+        let schema: serde_json::Value = serde_json::from_str(&schema_json()).expect("JSON");
+        let schema = jsonschema::validator_for(&schema).expect("a schema");
+        let json = to_json(&feature);
+        if let Err(error) = schema.validate(&json) {
+            prop_assert!(false, "{}: {}", error.instance_path(), error);
         }
     }
 

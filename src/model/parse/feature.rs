@@ -15,13 +15,13 @@ use crate::model::{
 
 /// The resource. `status` is what `get` adds; it is read over, so that what
 /// `get -o yaml` prints can be applied again.
-pub(super) const TOP: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
+const TOP: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
 /// `metadata`.
-pub(super) const METADATA: &[&str] = &["name", "owner", "labels", "source"];
+const METADATA: &[&str] = &["name", "owner", "labels", "source"];
 /// `metadata.source`.
-pub(super) const SOURCE: &[&str] = &["repository", "branch", "commit", "pullRequest"];
+const SOURCE: &[&str] = &["repository", "branch", "commit", "pullRequest"];
 /// `spec`.
-pub(super) const SPEC: &[&str] = &[
+const SPEC: &[&str] = &[
     "application",
     "image",
     "bundle",
@@ -38,13 +38,27 @@ pub(super) const SPEC: &[&str] = &[
     "heal",
 ];
 /// An item of `spec.settings`.
-pub(super) const SETTING: &[&str] = &["namespace", "option", "value"];
+const SETTING: &[&str] = &["namespace", "option", "value"];
 /// `spec.dockerrun`.
-pub(super) const DOCKERRUN: &[&str] = &["template", "text", "vars"];
+const DOCKERRUN: &[&str] = &["template", "text", "vars"];
 /// `spec.notify`.
-pub(super) const NOTIFY: &[&str] = &["slack"];
+const NOTIFY: &[&str] = &["slack"];
 /// A variable that is kept elsewhere.
 const REFERENCE: &[&str] = &["ssm", "secret"];
+
+/// All lists by the name of their kind.
+#[cfg(test)]
+pub(in crate::model) fn known_fields() -> [(&'static str, &'static [&'static str]); 7] {
+    [
+        ("Feature", TOP),
+        ("Metadata", METADATA),
+        ("Source", SOURCE),
+        ("Spec", SPEC),
+        ("Setting", SETTING),
+        ("Dockerrun", DOCKERRUN),
+        ("Notify", NOTIFY),
+    ]
+}
 
 /// Where a field belongs, if there is one such place.
 pub(super) fn home_of(field: &str) -> Option<&'static str> {

@@ -164,6 +164,10 @@ fn in_words(problem: &Problem) -> String {
 /// The resource form as YAML, which [`super::parse_features`] reads back as
 /// the same feature.
 pub fn to_yaml(feature: &Feature) -> String {
+    let json = to_json(feature);
     // A tree of texts, numbers and truth values has nothing that YAML lacks.
-    serde_yaml::to_string(&to_json(feature)).unwrap_or_default()
+    let yaml = serde_yaml::to_string(&json).unwrap_or_default();
+    // The writer follows YAML 1.1, where these end a line; version 1.2, which
+    // is read, says that they do not. JSON is YAML that both agree on.
+    if yaml.contains(['\u{85}', '\u{2028}', '\u{2029}']) { format!("{json:#}\n") } else { yaml }
 }

@@ -15,6 +15,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use error::{SpecError, render};
+#[cfg(test)]
+pub(super) use feature::known_fields;
 pub use feature::not_yet;
 pub use json::{from_json, to_json, to_yaml};
 
@@ -91,7 +93,9 @@ pub fn parse_features(file: &str, bytes: &[u8]) -> Result<SpecFile, Vec<SpecErro
     for node in &nodes {
         if let Some(value) = feature::resource(&mut report, node) {
             let mut places = BTreeMap::new();
-            node.walk(&mut |node| drop(places.insert(node.path.clone(), node.span.clone())));
+            node.walk(&mut |node| {
+                places.insert(node.path.clone(), node.span.clone());
+            });
             // A document is pointed to by its first line.
             places.insert(String::new(), node.anchor.clone());
             features.push(Located { value, file: file.to_owned(), source: Arc::clone(&source), places });
