@@ -1,65 +1,114 @@
 //! The command line: arguments in, words and exit statuses out.
+//!
+//! Data goes to standard output, talk to standard error. The commands over
+//! the store never call AWS: they write what is wanted and read what the
+//! controller says.
 
+mod apply;
+mod args;
+mod asks;
+mod changes;
+mod delete;
+mod describe;
 mod emulator;
+mod events;
+mod exit;
+mod fleet;
+mod get;
+mod guards;
+mod out;
+mod pause;
+mod print;
+mod session;
 mod signals;
+mod spec_files;
+mod voice;
+mod wait;
+
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
 
-/// How a command ended, for the shell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitStatus {
-    /// Done.
-    Done = 0,
-    /// Something differs, or the awaited did not come about.
-    Differs = 1,
-    /// Wrong usage or input.
-    Usage = 2,
-    /// Time ran out.
-    TimedOut = 3,
-    /// The outside failed: AWS, the store, the machine.
-    Outside = 4,
-}
+use args::{Args, Global, Verb};
+use out::Out;
+use session::Session;
 
-impl From<ExitStatus> for ExitCode {
-    fn from(status: ExitStatus) -> Self {
-        Self::from(status as u8)
-    }
-}
+use crate::config::{Config, Flags};
 
-#[derive(Debug, Parser)]
-#[command(name = "sprout", version, about)]
-struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-}
+pub use exit::ExitStatus;
 
-#[derive(Debug, Subcommand)]
-enum Verb {
-    Emulator(emulator::EmulatorArgs),
-}
-
-/// Reads the arguments, carries the command out and says how it ended.
+/// Reads the arguments, carries the command out and says how it ended. A
+/// command line that is not understood ends the process with status 2.
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    let (mut data, mut talk) = (std::io::stdout(), std::io::stderr());
+    let mut out = Out::standard(&mut data, &mut talk);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let ended = match runtime {
         Ok(runtime) => {
-            let ended = runtime.block_on(async {
-                match args.verb {
-                    Verb::Emulator(args) => emulator::run(args).await,
-                }
-            });
+            let ended = runtime.block_on(run(args, &mut out));
             runtime.shutdown_background();
             ended
         }
         Err(error) => Err(error.into()),
     };
-    ended
-        .unwrap_or_else(|error| {
-            eprintln!("sprout: {error:#}");
-            ExitStatus::Outside
-        })
-        .into()
+    let status = ended.unwrap_or_else(|error| told(&error, &mut out));
+    status.into()
+}
+
+/// Prints an error with its causes, once, and finds its status.
+fn told(error: &anyhow::Error, out: &mut Out<'_>) -> ExitStatus {
+    let status = exit::status_of(error);
+    if status != ExitStatus::Done {
+        // Where not even that can be written, the status still tells.
+        let _ = out.say(format_args!("sprout: {error:#}"));
+    }
+    status
+}
+
+async fn run(args: Args, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+    let Args { global, verb } = args;
+    match verb {
+        Verb::Emulator(args) => emulator::run(args).await,
+        verb => {
+            let session = Session::open(settings(&global)?, makes_store(&verb), out).await?;
+            over_store(verb, &session, out).await
+        }
+    }
+}
+
+/// The settings under the flags that every verb has.
+fn settings(global: &Global) -> anyhow::Result<Config> {
+    let flags = Flags { config: global.config.clone(), store: global.store.clone(), ..Flags::default() };
+    Ok(Config::load(&flags)?)
+}
+
+/// Whether a store that is not there is made: only by what fills it.
+fn makes_store(verb: &Verb) -> bool {
+    matches!(verb, Verb::Apply(args) if !args.dry_run)
+}
+
+/// The commands that read and write nothing but the store.
+async fn over_store(verb: Verb, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+    match verb {
+        Verb::Apply(args) => apply::run(&args, session, out).await,
+        Verb::Get(args) => get::run(&args, session, out).await,
+        Verb::Describe(args) => describe::run(&args, session, out).await,
+        Verb::Events(args) => events::run(&args, session, out).await,
+        Verb::Wait(args) => wait::run(&args, session, out).await,
+        Verb::Delete(args) => delete::run(&args, session, out).await,
+        Verb::Renew(args) => asks::renew(&args, session, out).await,
+        Verb::Extend(args) => asks::extend(&args, session, out).await,
+        Verb::Protect(args) => asks::protect(&args, session, out).await,
+        Verb::Forget(args) => asks::forget(&args, session, out).await,
+        Verb::Pause(args) => pause::pause(&args, session, out).await,
+        Verb::Resume(args) => pause::resume(&args, session, out).await,
+        Verb::Guards(args) => guards::list(&args, session, out).await,
+        Verb::Approve(args) => guards::approve(&args, session, out).await,
+        Verb::Orphans(args) => guards::orphans(&args, session, out).await,
+        Verb::Emulator(args) => emulator::run(args).await,
+    }
 }
