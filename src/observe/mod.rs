@@ -173,14 +173,16 @@ impl Observer {
     }
 }
 
-/// A document that decisions rest on.
+/// A document that decisions rest on; an empty one (`null`) says the same as
+/// none, because documents are written and never removed.
 fn document<T: serde::de::DeserializeOwned>(
     rows: &Rows,
     name: &'static str,
 ) -> Result<Option<T>, ObserveError> {
     rows.documents
         .get(name)
-        .map(|document| serde_json::from_str(&document.body))
+        .map(|document| serde_json::from_str::<Option<T>>(&document.body))
         .transpose()
+        .map(Option::flatten)
         .map_err(|source| ObserveError::Document { name, source })
 }
