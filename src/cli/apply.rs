@@ -26,7 +26,11 @@ enum Kind {
     Unchanged(Option<String>),
 }
 
-pub(super) async fn run(args: &ApplyArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+pub(super) async fn run(
+    args: &ApplyArgs,
+    session: &Session,
+    out: &mut Out<'_>,
+) -> anyhow::Result<ExitStatus> {
     let before = session.store.load().await?;
     let features = spec_files::read(&args.files, out, |features| moved(features, &before))?;
     drop(before);
@@ -87,7 +91,9 @@ fn decide(features: &[Located<Feature>], rows: &Rows) -> (Batch, Vec<Outcome>) {
         let row = rows.specs.get(&name);
         let kind = match row.map(|row| &row.body) {
             None => Kind::Created,
-            Some(SpecBody::Unreadable { .. }) => Kind::Changed(vec!["a row that could not be read".to_owned()]),
+            Some(SpecBody::Unreadable { .. }) => {
+                Kind::Changed(vec!["a row that could not be read".to_owned()])
+            }
             Some(SpecBody::Readable { hash, .. }) if *hash == spec_hash(feature) => {
                 Kind::Unchanged(asleep(&name, rows))
             }

@@ -13,7 +13,11 @@ use crate::model::ttl::human;
 use crate::model::{FeatureName, IntentKind, Life, Phase, Record, StatusView, Ttl};
 use crate::store::{Batch, Expect, FeatureRows, RecordBody, SpecBody, Write};
 
-pub(super) async fn renew(args: &AskArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+pub(super) async fn renew(
+    args: &AskArgs,
+    session: &Session,
+    out: &mut Out<'_>,
+) -> anyhow::Result<ExitStatus> {
     let why = args.reason.why.as_deref();
     let ask = |name: &FeatureName, rows: &FeatureRows, record: &mut Record| {
         if rows.spec.is_none() {
@@ -41,7 +45,11 @@ pub(super) async fn renew(args: &AskArgs, session: &Session, out: &mut Out<'_>) 
     change(&args.names, &args.reason, ask, session, out).await
 }
 
-pub(super) async fn extend(args: &ExtendArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+pub(super) async fn extend(
+    args: &ExtendArgs,
+    session: &Session,
+    out: &mut Out<'_>,
+) -> anyhow::Result<ExitStatus> {
     let Some((time, words)) = args.words.split_last() else {
         return Err(Stop::usage("which feature, and by how much? sprout extend NAME TIME"));
     };
@@ -66,7 +74,11 @@ pub(super) async fn extend(args: &ExtendArgs, session: &Session, out: &mut Out<'
     change(words, &args.reason, ask, session, out).await
 }
 
-pub(super) async fn protect(args: &ProtectArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+pub(super) async fn protect(
+    args: &ProtectArgs,
+    session: &Session,
+    out: &mut Out<'_>,
+) -> anyhow::Result<ExitStatus> {
     let why = args.reason.why.as_deref();
     let ask = |name: &FeatureName, rows: &FeatureRows, record: &mut Record| {
         if args.off {
@@ -94,7 +106,11 @@ pub(super) async fn protect(args: &ProtectArgs, session: &Session, out: &mut Out
     change(&args.names, &args.reason, ask, session, out).await
 }
 
-pub(super) async fn forget(args: &AskArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+pub(super) async fn forget(
+    args: &AskArgs,
+    session: &Session,
+    out: &mut Out<'_>,
+) -> anyhow::Result<ExitStatus> {
     let why = args.reason.why.as_deref();
     let ask = |name: &FeatureName, _: &FeatureRows, record: &mut Record| {
         let Some(ledger) = &record.identity.ledger else {

@@ -8,7 +8,11 @@ use super::{fleet, spec_files, wait};
 use crate::model::{FeatureName, Record};
 use crate::store::{Batch, Expect, FeatureRows, RecordBody, SpecBody, Write};
 
-pub(super) async fn run(args: &DeleteArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+pub(super) async fn run(
+    args: &DeleteArgs,
+    session: &Session,
+    out: &mut Out<'_>,
+) -> anyhow::Result<ExitStatus> {
     let mut named = names(&args.names);
     if !args.files.is_empty() {
         let features = spec_files::read(&args.files, out, |_| Vec::new())?;
@@ -98,9 +102,10 @@ fn refuse_protected(name: &FeatureName, rows: &FeatureRows, record: &Record) -> 
             let why = ask.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
             (format!("{} protects it{why}", ask.by), format!("sprout protect {name} --off"))
         }
-        (None, true) => {
-            ("its specification says so".to_owned(), "write protect: false in its file and apply it".to_owned())
-        }
+        (None, true) => (
+            "its specification says so".to_owned(),
+            "write protect: false in its file and apply it".to_owned(),
+        ),
         (None, false) => return Ok(()),
     };
     Err(Stop::refused(format!("{name} is protected ({because}). Nothing was deleted. To delete it: {mend}")))
@@ -109,7 +114,9 @@ fn refuse_protected(name: &FeatureName, rows: &FeatureRows, record: &Record) -> 
 fn what_happens(name: &FeatureName, rows: &FeatureRows) -> String {
     let environment = rows.status.as_ref().and_then(|view| view.environment.as_ref());
     let first = match environment {
-        Some(environment) => format!("{name}: deletion asked for. Its environment {environment} is taken down"),
+        Some(environment) => {
+            format!("{name}: deletion asked for. Its environment {environment} is taken down")
+        }
         None => format!("{name}: deletion asked for. It has no environment"),
     };
     match rows.spec.as_ref().and_then(|row| row.origin.as_ref()) {

@@ -21,7 +21,11 @@ use crate::store::{FeatureRows, RecordBody, SpecBody};
 /// How many of the last events are shown.
 const EVENTS: usize = 10;
 
-pub(super) async fn run(args: &NamesArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+pub(super) async fn run(
+    args: &NamesArgs,
+    session: &Session,
+    out: &mut Out<'_>,
+) -> anyhow::Result<ExitStatus> {
     let view = session.fleet().await?;
     let now = session.now(view.as_ref());
     fleet::say(session, view.as_ref(), out).await?;
@@ -75,7 +79,9 @@ fn head(name: &FeatureName, rows: &FeatureRows, now: Timestamp) -> String {
              Nothing happens to it until it can. Try: sprout apply -f FILE (with {name} in it)\n"
         ),
         (None, _) => format!("{name}: Pending. It is {UNSEEN}.\n"),
-        (Some(view), Some(SpecBody::Readable { hash, .. })) if view.observed_spec_hash.as_ref() != Some(hash) => {
+        (Some(view), Some(SpecBody::Readable { hash, .. }))
+            if view.observed_spec_hash.as_ref() != Some(hash) =>
+        {
             format!("{}\n{}\n", voice::headline(view), voice::sentence(UNSEEN_CHANGE))
         }
         (Some(view), _) => format!("{}\n{}\n", voice::headline(view), voice::outlook(view, now, &speaking)),
@@ -115,7 +121,10 @@ fn specification(feature: &Feature, rows: &FeatureRows) -> Lines {
         Variable::Ssm(_) | Variable::Secret(_) => format!("{name} (secret)"),
     };
     put("variables", joined(spec.variables.iter().map(name)));
-    put("settings", joined(spec.settings.iter().map(|setting| format!("{} {}", setting.namespace, setting.option))));
+    put(
+        "settings",
+        joined(spec.settings.iter().map(|setting| format!("{} {}", setting.namespace, setting.option))),
+    );
     put("dockerrun", spec.dockerrun.template.clone());
     put("heal", (spec.heal != Heal::Gone).then(|| format!("{:?}", spec.heal).to_lowercase()));
     put("protect", spec.protect.then(|| "true".to_owned()));
@@ -150,7 +159,8 @@ fn environment(view: &StatusView, feature: Option<&Feature>, now: Timestamp) -> 
     let id = view.environment_id.as_ref().map_or_else(String::new, |id| format!(" ({id})"));
     put("name", view.environment.as_ref().map(|name| format!("{name}{id}")));
     put("deployed", view.deployed.as_ref().map(|deployed| what_runs(deployed, now)));
-    let moves = voice::deployed(view.deployed.as_ref(), view.wanted_image.as_deref(), view.wanted_digest.as_ref());
+    let moves =
+        voice::deployed(view.deployed.as_ref(), view.wanted_image.as_deref(), view.wanted_digest.as_ref());
     put("wanted", view.wanted_image.clone().filter(|_| moves.contains('→')));
     put("version", view.version_label.as_ref().map(ToString::to_string));
     put("made", view.created_at.map(|at| voice::moment_and_distance(at, now)));
@@ -166,7 +176,8 @@ fn environment(view: &StatusView, feature: Option<&Feature>, now: Timestamp) -> 
 
 fn what_runs(deployed: &DeployedView, now: Timestamp) -> String {
     let mut text = deployed.image.clone();
-    if let Some(digest) = deployed.digest.as_ref().filter(|digest| !deployed.image.contains(digest.as_str())) {
+    if let Some(digest) = deployed.digest.as_ref().filter(|digest| !deployed.image.contains(digest.as_str()))
+    {
         let _ = write!(text, " ({})", voice::short_digest(digest.as_str()));
     }
     if let Some(commit) = &deployed.commit {

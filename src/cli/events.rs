@@ -16,7 +16,11 @@ use crate::store::{EventRow, StoreError};
 /// How often `--watch` looks.
 const PAUSE: Duration = Duration::from_millis(500);
 
-pub(super) async fn run(args: &EventsArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+pub(super) async fn run(
+    args: &EventsArgs,
+    session: &Session,
+    out: &mut Out<'_>,
+) -> anyhow::Result<ExitStatus> {
     let named = names(&args.names);
     let mut shown = history(session, &named, args.limit).await?;
     if shown.is_empty() {

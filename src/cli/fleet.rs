@@ -10,7 +10,11 @@ use crate::status::{FleetView, PAUSE_DOCUMENT, Pause};
 use crate::store::StoreError;
 
 /// Says what keeps the whole fleet from moving, and what waits for a person.
-pub(super) async fn say(session: &Session, fleet: Option<&FleetView>, out: &mut Out<'_>) -> anyhow::Result<()> {
+pub(super) async fn say(
+    session: &Session,
+    fleet: Option<&FleetView>,
+    out: &mut Out<'_>,
+) -> anyhow::Result<()> {
     say_if_idle(session, out).await?;
     let Some(fleet) = fleet else { return Ok(()) };
     for line in lines(fleet, session.now(Some(fleet))) {
@@ -62,7 +66,9 @@ fn lines(fleet: &FleetView, now: Timestamp) -> Vec<String> {
     }
     match fleet.orphans.len() {
         0 => {}
-        1 => lines.push("1 environment bears our tag and is not known to this store. See: sprout orphans".to_owned()),
+        1 => lines.push(
+            "1 environment bears our tag and is not known to this store. See: sprout orphans".to_owned(),
+        ),
         more => lines.push(format!(
             "{more} environments bear our tag and are not known to this store. See: sprout orphans"
         )),

@@ -36,7 +36,8 @@ pub(super) async fn run(args: &GetArgs, session: &Session, out: &mut Out<'_>) ->
     if let Some(missing) = named.iter().find(|name| !all.contains(name)) {
         return Err(session.unknown(missing).await);
     }
-    let chosen = || if named.is_empty() { all.iter().copied().collect() } else { named.iter().collect::<Vec<_>>() };
+    let chosen =
+        || if named.is_empty() { all.iter().copied().collect() } else { named.iter().collect::<Vec<_>>() };
     let shown: Vec<Shown<'_>> = chosen().into_iter().map(|name| Shown::new(name, &rows)).collect();
     let view = session.fleet().await?;
     let now = session.now(view.as_ref());
@@ -86,7 +87,14 @@ impl<'a> Shown<'a> {
                 _ => (Phase::Pending, UNSEEN.to_owned()),
             };
             let deployed = voice::deployed(None, wanted, None);
-            return self.cells([phase.as_str().to_owned(), voice::dash(), voice::dash(), deployed, voice::dash(), next]);
+            return self.cells([
+                phase.as_str().to_owned(),
+                voice::dash(),
+                voice::dash(),
+                deployed,
+                voice::dash(),
+                next,
+            ]);
         };
         let ended = matches!(view.phase, Phase::Expired | Phase::Deleted);
         let unseen = self.is_unseen(view);

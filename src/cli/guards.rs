@@ -16,7 +16,11 @@ use crate::plan::{Guards, Held};
 use crate::status::{FleetView, GUARDS_DOCUMENT};
 use crate::store::{Batch, Document, Expect, Write};
 
-pub(super) async fn list(args: &ListArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+pub(super) async fn list(
+    args: &ListArgs,
+    session: &Session,
+    out: &mut Out<'_>,
+) -> anyhow::Result<ExitStatus> {
     let view = session.fleet().await?;
     let (ledger, _) = ledger(session).await?;
     let now = session.now(view.as_ref());
@@ -62,12 +66,17 @@ fn value(guard: Guard, held: Option<&Held>, ledger: &GuardLedger) -> Value {
 
 fn held_back(held: &Held, ledger: &GuardLedger, now: Timestamp) -> String {
     let guard = held.guard.as_str();
-    let (approved, waiting): (Vec<&FeatureName>, Vec<_>) =
-        held.features.iter().partition(|name| ledger.approved.get(&held.guard).is_some_and(|names| names.contains(name)));
+    let (approved, waiting): (Vec<&FeatureName>, Vec<_>) = held
+        .features
+        .iter()
+        .partition(|name| ledger.approved.get(&held.guard).is_some_and(|names| names.contains(name)));
     let list = |names: &[&FeatureName]| names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
     if waiting.is_empty() {
-        return format!("{guard} held {} back: {}. They are approved and pass now.",
-            count(approved.len(), "feature"), list(&approved));
+        return format!(
+            "{guard} held {} back: {}. They are approved and pass now.",
+            count(approved.len(), "feature"),
+            list(&approved)
+        );
     }
     let next = match held.frees {
         Some(at) if at > now => format!("There is room again in {}.", human(at.duration_since(now))),
@@ -93,7 +102,9 @@ fn used(guard: Guard, ledger: &GuardLedger, guards: &Guards, environments: usize
             let limit = guards.inferred_floor.max(environments * guards.inferred_percent / 100);
             format!("{} of {limit}", recent(&ledger.inferred, SignedDuration::from_hours(1)))
         }
-        Guard::Cap => guards.cap.map_or_else(|| "no cap".to_owned(), |cap| format!("{environments} of {cap}")),
+        Guard::Cap => {
+            guards.cap.map_or_else(|| "no cap".to_owned(), |cap| format!("{environments} of {cap}"))
+        }
         Guard::MassVanish | Guard::Flap => "-".to_owned(),
     }
 }
@@ -109,7 +120,11 @@ fn about(guard: Guard, guards: &Guards) -> String {
     }
 }
 
-pub(super) async fn approve(args: &ApproveArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+pub(super) async fn approve(
+    args: &ApproveArgs,
+    session: &Session,
+    out: &mut Out<'_>,
+) -> anyhow::Result<ExitStatus> {
     let guard = args.guard;
     let passing = session
         .write(async || {
@@ -152,14 +167,19 @@ pub(super) async fn approve(args: &ApproveArgs, session: &Session, out: &mut Out
 async fn ledger(session: &Session) -> anyhow::Result<(GuardLedger, Option<Document>)> {
     let document = session.store.document(GUARDS_DOCUMENT).await?;
     let ledger = match &document {
-        Some(document) => serde_json::from_str(&document.body)
-            .map_err(|error| Stop::outside(format!("the guards' marks in the store cannot be read: {error}")))?,
+        Some(document) => serde_json::from_str(&document.body).map_err(|error| {
+            Stop::outside(format!("the guards' marks in the store cannot be read: {error}"))
+        })?,
         None => GuardLedger::default(),
     };
     Ok((ledger, document))
 }
 
-pub(super) async fn orphans(args: &ListArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+pub(super) async fn orphans(
+    args: &ListArgs,
+    session: &Session,
+    out: &mut Out<'_>,
+) -> anyhow::Result<ExitStatus> {
     let view: Option<FleetView> = session.fleet().await?;
     let orphans = view.map(|view| view.orphans).unwrap_or_default();
     match args.output {
@@ -182,7 +202,12 @@ pub(super) async fn orphans(args: &ListArgs, session: &Session, out: &mut Out<'_
                 } else {
                     "another installation made it, or its tags were copied"
                 };
-                vec![orphan.id.to_string(), orphan.name.to_string(), orphan.application.to_string(), whose.to_owned()]
+                vec![
+                    orphan.id.to_string(),
+                    orphan.name.to_string(),
+                    orphan.application.to_string(),
+                    whose.to_owned(),
+                ]
             };
             let rows = orphans.iter().map(row).collect();
             out.print_text(&print::table(&["ID", "ENVIRONMENT", "APPLICATION", "WHOSE"], rows))?;

@@ -13,6 +13,7 @@ pub(crate) struct Out<'a> {
 
 impl<'a> Out<'a> {
     /// Outputs of any kind, without colour.
+    #[cfg(test)]
     pub(crate) fn new(data: &'a mut dyn Write, talk: &'a mut dyn Write) -> Self {
         Self { data, talk, colour: false }
     }

@@ -8,7 +8,11 @@ use super::session::Session;
 use crate::status::{PAUSE_DOCUMENT, Pause};
 use crate::store::{Batch, Expect, Write};
 
-pub(super) async fn pause(args: &PauseArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+pub(super) async fn pause(
+    args: &PauseArgs,
+    session: &Session,
+    out: &mut Out<'_>,
+) -> anyhow::Result<ExitStatus> {
     let why = args.reason.why.clone();
     let before = fleet::paused(session).await?;
     if !args.reason.dry_run {
@@ -16,14 +20,20 @@ pub(super) async fn pause(args: &PauseArgs, session: &Session, out: &mut Out<'_>
         put(session, Some(&pause)).await?;
     }
     match before {
-        Some(before) => out.print(format_args!("Paused already, {}; now {}.", before.sentence(), session.by))?,
+        Some(before) => {
+            out.print(format_args!("Paused already, {}; now {}.", before.sentence(), session.by))?
+        }
         None => out.print("Paused.")?,
     }
     out.print("Calls that are under way end by themselves; no new one is made. Go on with: sprout resume")?;
     say_dry(args.reason.dry_run, out)
 }
 
-pub(super) async fn resume(args: &ResumeArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+pub(super) async fn resume(
+    args: &ResumeArgs,
+    session: &Session,
+    out: &mut Out<'_>,
+) -> anyhow::Result<ExitStatus> {
     match fleet::paused(session).await? {
         Some(before) => {
             if !args.dry_run {

@@ -18,14 +18,17 @@ pub(super) fn values(format: Format, values: Vec<Value>, out: &mut Out<'_>) -> a
 }
 
 /// Prints names, one on a line.
-pub(super) fn names<'a>(names: impl Iterator<Item = &'a FeatureName>, out: &mut Out<'_>) -> std::io::Result<()> {
+pub(super) fn names<'a>(
+    names: impl Iterator<Item = &'a FeatureName>,
+    out: &mut Out<'_>,
+) -> std::io::Result<()> {
     names.into_iter().try_for_each(|name| out.print(name))
 }
 
 /// Columns two spaces apart, without lines and without blanks at the ends.
 pub(super) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if !head.is_empty() {
         table.set_header(head.to_vec());
     }

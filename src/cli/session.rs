@@ -95,9 +95,9 @@ impl Session {
             Err(error) => return error.into(),
         };
         match nearest(name, &known) {
-            Some(near) => {
-                Stop::refused(format!("there is no feature {name}. Did you mean {near}? All of them: sprout get"))
-            }
+            Some(near) => Stop::refused(format!(
+                "there is no feature {name}. Did you mean {near}? All of them: sprout get"
+            )),
             None => Stop::refused(format!("there is no feature {name}. All of them: sprout get")),
         }
     }
@@ -140,17 +140,17 @@ pub(crate) fn some_names(words: &[String]) -> anyhow::Result<Vec<FeatureName>> {
 fn nearest<'a>(name: &FeatureName, known: &'a [FeatureName]) -> Option<&'a FeatureName> {
     let last = |name: &FeatureName| name.as_str().rsplit('/').next().map(str::to_lowercase);
     let same_end = known.iter().find(|known| last(known) == last(name));
-    let distance =
-        |known: &FeatureName| strsim::damerau_levenshtein(known.as_str(), name.as_str());
-    same_end.or_else(|| {
-        known.iter().min_by_key(|known| distance(known)).filter(|near| distance(near) <= 3)
-    })
+    let distance = |known: &FeatureName| strsim::damerau_levenshtein(known.as_str(), name.as_str());
+    same_end.or_else(|| known.iter().min_by_key(|known| distance(known)).filter(|near| distance(near) <= 3))
 }
 
 /// Who sits at this machine.
 fn who() -> String {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    set("SPROUT_USER").or_else(|| set("USER")).or_else(|| set("LOGNAME")).unwrap_or_else(|| "somebody".to_owned())
+    set("SPROUT_USER")
+        .or_else(|| set("USER"))
+        .or_else(|| set("LOGNAME"))
+        .unwrap_or_else(|| "somebody".to_owned())
 }
 
 #[cfg(test)]

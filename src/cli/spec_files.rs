@@ -69,7 +69,8 @@ impl Reading {
             return Ok(());
         }
         let shown = path.display();
-        let kind = std::fs::metadata(path).map_err(|error| Stop::usage(format!("{shown} cannot be read: {error}")))?;
+        let kind = std::fs::metadata(path)
+            .map_err(|error| Stop::usage(format!("{shown} cannot be read: {error}")))?;
         if !kind.is_dir() {
             return self.file(path);
         }
@@ -86,7 +87,8 @@ impl Reading {
             return Ok(());
         }
         let shown = path.display().to_string();
-        let text = std::fs::read(path).map_err(|error| Stop::usage(format!("{shown} cannot be read: {error}")))?;
+        let text =
+            std::fs::read(path).map_err(|error| Stop::usage(format!("{shown} cannot be read: {error}")))?;
         self.text(&shown, &text);
         Ok(())
     }

@@ -58,7 +58,9 @@ pub(super) fn left(view: &StatusView, feature: Option<&Feature>, now: Timestamp)
         (Phase::Expired | Phase::Deleted, _) => dash(),
         _ if view.protected => "protected".to_owned(),
         (_, Some(end)) => compact(end.duration_since(now).max(SignedDuration::ZERO)),
-        (_, None) if feature.is_some_and(|feature| feature.spec.ttl == Some(Ttl::Never)) => "never ends".to_owned(),
+        (_, None) if feature.is_some_and(|feature| feature.spec.ttl == Some(Ttl::Never)) => {
+            "never ends".to_owned()
+        }
         (_, None) => dash(),
     }
 }
@@ -195,8 +197,14 @@ mod tests {
     #[test]
     fn distances_look_both_ways() {
         let now = at("2026-01-05T08:00:00Z");
-        assert_eq!(moment_and_distance(at("2026-01-05T06:00:00Z"), now), "2026-01-05 06:00 UTC (2 hours ago)");
+        assert_eq!(
+            moment_and_distance(at("2026-01-05T06:00:00Z"), now),
+            "2026-01-05 06:00 UTC (2 hours ago)"
+        );
         assert_eq!(moment_and_distance(at("2026-01-07T08:00:00Z"), now), "2026-01-07 08:00 UTC (in 2 days)");
-        assert_eq!((count(1, "mistake"), count(5, "mistake")), ("1 mistake".to_owned(), "5 mistakes".to_owned()));
+        assert_eq!(
+            (count(1, "mistake"), count(5, "mistake")),
+            ("1 mistake".to_owned(), "5 mistakes".to_owned())
+        );
     }
 }

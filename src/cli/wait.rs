@@ -12,9 +12,7 @@ use super::out::Out;
 use super::session::{Session, some_names};
 use super::voice;
 use crate::model::ttl::human;
-use crate::model::{
-    Digest, FeatureName, ImageReference, Life, Phase, Record, SpecHash, StatusView,
-};
+use crate::model::{Digest, FeatureName, ImageReference, Life, Phase, Record, SpecHash, StatusView};
 use crate::status::FleetView;
 use crate::store::{FeatureRows, LeaseRow, RecordBody, SpecBody};
 
@@ -135,7 +133,11 @@ impl Watch {
                 // Told again only when something else is true, not when time goes by.
                 let told = (view.phase, view.happened.clone(), view.next.clone());
                 if self.told.as_ref() != Some(&told) {
-                    out.say(format_args!("{} {}", voice::headline(view), voice::sentence(&voice::next(view, now))))?;
+                    out.say(format_args!(
+                        "{} {}",
+                        voice::headline(view),
+                        voice::sentence(&voice::next(view, now))
+                    ))?;
                     self.told = Some(told);
                 }
             }
@@ -165,7 +167,8 @@ impl Watch {
                 "{name}: another specification was applied meanwhile, so the one that was waited for does not come."
             ));
         }
-        let Some(view) = rows.status.as_ref().filter(|view| view.observed_spec_hash.as_ref() == Some(hash)) else {
+        let Some(view) = rows.status.as_ref().filter(|view| view.observed_spec_hash.as_ref() == Some(hash))
+        else {
             return Verdict::NotYet;
         };
         if record(rows).is_some_and(|record| renewal_is_due(record, view)) {

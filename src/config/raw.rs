@@ -101,7 +101,9 @@ impl File {
     pub(super) fn read_if_there(path: PathBuf) -> Result<Option<Self>, ConfigError> {
         match Self::read(path) {
             Ok(file) => Ok(Some(file)),
-            Err(ConfigError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(ConfigError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -273,7 +275,8 @@ impl Layers {
                 path.push(key.clone());
             }
             let tables = &path[..path.len() - 1];
-            let full = |key: &str| tables.iter().map(String::as_str).chain([key]).collect::<Vec<_>>().join(".");
+            let full =
+                |key: &str| tables.iter().map(String::as_str).chain([key]).collect::<Vec<_>>().join(".");
             return ConfigError::Unknown {
                 place: self.place_in(origin, &path.join(".")),
                 key: path.join("."),

@@ -113,9 +113,18 @@ fn every_key_is_read() {
 fn a_key_that_nobody_knows_is_refused_with_its_line_and_the_nearest() {
     for (toml, refusal) in [
         ("\naplication = 'x'", "sprout.toml:2: there is no setting `aplication`; write `application`?"),
-        ("instance-profile = 'x'", "sprout.toml:1: there is no setting `instance-profile`; write `instanceProfile`?"),
-        ("[guards]\n\nchreates = 1", "sprout.toml:3: there is no setting `guards.chreates`; write `guards.creates`?"),
-        ("[rate]\ncolour = 1", "sprout.toml:2: there is no setting `rate.colour`; there are rate.perSecond, rate.burst"),
+        (
+            "instance-profile = 'x'",
+            "sprout.toml:1: there is no setting `instance-profile`; write `instanceProfile`?",
+        ),
+        (
+            "[guards]\n\nchreates = 1",
+            "sprout.toml:3: there is no setting `guards.chreates`; write `guards.creates`?",
+        ),
+        (
+            "[rate]\ncolour = 1",
+            "sprout.toml:2: there is no setting `rate.colour`; there are rate.perSecond, rate.burst",
+        ),
     ] {
         assert_eq!(Folder::new(toml).refusal(), refusal);
     }
