@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use beansprout::bundle::{self, Context};
 use beansprout::model::{not_yet, parse_features, render, schema_json};
 use serde_json::Value;
 
@@ -51,7 +52,11 @@ fn every_example_can_be_applied() {
         names.push(feature.metadata.name.clone());
         if let Some(template) = &feature.spec.dockerrun.template {
             let template = fs::read_to_string(specs().join(template)).expect(template);
-            assert!(template.contains("{{ url }}"), "{path}");
+            let url = "http://login.example.com".to_owned();
+            let vars = feature.spec.dockerrun.vars.clone();
+            let context = Context { url: url.clone(), vars, ..Context::default() };
+            let rendered = bundle::render(Some(&template), &context).expect(&path);
+            assert!(rendered.contains(&url), "{rendered}");
         }
         let value: Value = serde_yaml::from_str(&text).expect("YAML");
         if let Err(error) = schema().validate(&value) {
