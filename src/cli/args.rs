@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
+use super::dev::DevArgs;
 use super::emulator::EmulatorArgs;
 use crate::model::{Guard, Ttl};
 
@@ -84,6 +85,14 @@ pub(super) enum Verb {
     Approve(ApproveArgs),
     /// List environments that bear our tag and that this store does not know
     Orphans(ListArgs),
+    /// Show what applying files would do, and why; changes nothing
+    Diff(DiffArgs),
+    /// Make what a controller needs: application, bucket, store; safe to repeat
+    Init(InitArgs),
+    /// Run the controller
+    Run(RunArgs),
+    /// Run everything on this machine, without AWS: built-in cloud, store, controller, specs/
+    Dev(DevArgs),
     /// Serve a built-in AWS: Elastic Beanstalk, ECR, S3 and STS, for any SDK or tool
     Emulator(EmulatorArgs),
 }
@@ -265,6 +274,36 @@ pub(super) struct ApproveArgs {
     pub(super) guard: Guard,
     #[command(flatten)]
     pub(super) reason: Reason,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DiffArgs {
+    /// A file, a folder (all *.yaml and *.yml below it) or - for standard input; may be repeated
+    #[arg(short = 'f', long = "file", value_name = "PATH", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// How it is printed
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "table")]
+    pub(super) output: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct InitArgs {
+    /// The Beanstalk application to be made; may be repeated [default: that of the settings]
+    #[arg(long = "application", value_name = "NAME")]
+    pub(super) applications: Vec<String>,
+    /// Say what would be made, and make nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArgs {
+    /// Go on without a question on a store that no controller ever acted on
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Look, and change nothing: neither AWS nor the store
+    #[arg(long)]
+    pub(super) read_only: bool,
 }
 
 fn guards() -> impl clap::builder::TypedValueParser<Value = Guard> {

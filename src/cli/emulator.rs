@@ -138,7 +138,7 @@ fn read_faults(path: &Path) -> anyhow::Result<Vec<Fault>> {
     serde_yaml::from_str(&text).with_context(|| format!("{shown} is no list of faults"))
 }
 
-fn read_time(text: &str) -> Result<Duration, String> {
+pub(super) fn read_time(text: &str) -> Result<Duration, String> {
     let time: Option<SignedDuration> = text.parse().ok();
     time.and_then(|time| Duration::try_from(time).ok())
         .ok_or_else(|| "write a time with its unit, such as 8s, 500ms or 4m".to_owned())

@@ -8,17 +8,22 @@ mod apply;
 mod args;
 mod asks;
 mod changes;
+mod cloud;
 mod delete;
 mod describe;
+mod dev;
+mod diff;
 mod emulator;
 mod events;
 mod exit;
 mod fleet;
 mod get;
 mod guards;
+mod init;
 mod out;
 mod pause;
 mod print;
+mod run;
 mod session;
 mod signals;
 mod spec_files;
@@ -37,6 +42,7 @@ use out::Out;
 use session::Session;
 
 use crate::config::{Config, Flags};
+use crate::telemetry;
 
 pub use exit::ExitStatus;
 
@@ -71,13 +77,27 @@ fn told(error: &anyhow::Error, out: &mut Out<'_>) -> ExitStatus {
 
 async fn run(args: Args, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
     let Args { global, verb } = args;
+    start_logging(&global, &verb)?;
     match verb {
         Verb::Emulator(args) => emulator::run(args).await,
+        Verb::Dev(args) => dev::run(args, out).await,
+        Verb::Init(args) => init::run(&args, settings(&global)?, out).await,
+        Verb::Run(args) => run::run(&args, settings(&global)?, out).await,
         verb => {
             let session = Session::open(settings(&global)?, makes_store(&verb), out).await?;
             over_store(verb, &session, out).await
         }
     }
+}
+
+/// What runs for long tells its log more than what answers at once.
+fn start_logging(global: &Global, verb: &Verb) -> anyhow::Result<()> {
+    let style = match global.log_format {
+        args::LogFormat::Text => telemetry::Style::Text,
+        args::LogFormat::Json => telemetry::Style::Json,
+    };
+    let level = if matches!(verb, Verb::Run(_)) { "info" } else { "warn" };
+    telemetry::start(style, level).map_err(|error| exit::Stop::usage(error.to_string()))
 }
 
 /// The settings under the flags that every verb has.
@@ -109,6 +129,9 @@ async fn over_store(verb: Verb, session: &Session, out: &mut Out<'_>) -> anyhow:
         Verb::Guards(args) => guards::list(&args, session, out).await,
         Verb::Approve(args) => guards::approve(&args, session, out).await,
         Verb::Orphans(args) => guards::orphans(&args, session, out).await,
-        Verb::Emulator(args) => emulator::run(args).await,
+        Verb::Diff(args) => diff::run(&args, session, out).await,
+        Verb::Init(_) | Verb::Run(_) | Verb::Dev(_) | Verb::Emulator(_) => {
+            unreachable!("carried out without a session")
+        }
     }
 }

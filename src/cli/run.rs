@@ -1,0 +1,125 @@
+//! `sprout run`: the controller.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::args::RunArgs;
+use super::cloud::{connect, setup};
+use super::exit::{ExitStatus, Stop};
+use super::out::Out;
+use super::signals::until_signal;
+use super::voice::count;
+use crate::aws::Clients;
+use crate::clock::{Clock, Entropy};
+use crate::config::Config;
+use crate::controller::{Controller, Introduction, Switch};
+use crate::plan::{Action, Plan};
+use crate::store::{Access, Store, open};
+
+/// Why a mutating call does not go out.
+const READ_ONLY: &str = "`sprout run --read-only` changes nothing";
+const ASKING: &str = "nobody has agreed yet";
+
+/// Runs the controller until a signal ends it.
+pub(super) async fn run(args: &RunArgs, config: Config, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+    let access = if args.read_only { Access::ReadOnly } else { Access::Create };
+    let store = open(&config.store, access, &Entropy::system()).await?;
+    if !args.read_only && !store.identity().await?.acted {
+        first_time(args, &config, &store, out).await?;
+    }
+    let clock = Clock::system();
+    let switch =
+        if args.read_only { Switch::shut(clock, READ_ONLY) } else { Switch::new(clock) };
+    let clients = connect(&config, switch.clone()).await?;
+    let controller = Controller::start(setup(&config, store, clients, switch, args.read_only)?).await?;
+    greet(controller.introduction(), args.read_only, out)?;
+    match until_signal(|stop| controller.run(stop)).await.context("signals cannot be listened to")? {
+        Some(ended) => ended?,
+        None => return Err(Stop::outside("stopped at once; the next start finds what was under way")),
+    }
+    out.say("Stopped. What was under way goes on in AWS, and the next start follows it.")?;
+    Ok(ExitStatus::Done)
+}
+
+fn greet(who: &Introduction, read_only: bool, out: &mut Out<'_>) -> std::io::Result<()> {
+    let endpoint = who.endpoint.as_ref().map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
+    let mode = if read_only { ", read-only: it looks and changes nothing" } else { "" };
+    out.say(format_args!(
+        "Controller of installation {} for account {} in {}{endpoint}{mode}. The store is {}.",
+        who.installation, who.account, who.region, who.store
+    ))
+}
+
+/// Before a store's first act: a person, `--yes` or an endpoint override says
+/// that this is the account that is meant. Nothing is bound or changed before.
+async fn first_time(
+    args: &RunArgs,
+    config: &Config,
+    store: &Arc<dyn Store>,
+    out: &mut Out<'_>,
+) -> anyhow::Result<()> {
+    let switch = Switch::shut(Clock::system(), ASKING);
+    let clients = connect(config, switch.clone()).await?;
+    if args.yes || clients.endpoint.is_some() {
+        return Ok(());
+    }
+    introduce(config, store, clients, switch, out).await?;
+    if !std::io::stdin().is_terminal() {
+        return Err(Stop::usage(
+            "nobody is here to agree, so nothing was changed. If this is right, start it with: sprout run --yes",
+        ));
+    }
+    out.say("Go on? Type yes:")?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).context("the answer cannot be read")?;
+    if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+        Ok(())
+    } else {
+        Err(Stop::refused("not started; nothing was changed"))
+    }
+}
+
+/// Says whose account this is and what would be done there.
+async fn introduce(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    clients: Clients,
+    switch: Arc<Switch>,
+    out: &mut Out<'_>,
+) -> anyhow::Result<()> {
+    let mut controller = Controller::start(setup(config, store.clone(), clients, switch, true)?).await?;
+    let who = controller.introduction().clone();
+    let (_, plan) = controller.preview(Vec::new()).await?;
+    out.say("No controller has ever acted on this store. From now on one would, with:")?;
+    for (label, value) in [
+        ("account", who.account.as_str()),
+        ("region", &who.region),
+        ("installation", &who.installation),
+        ("bucket", &who.bucket),
+        ("store", &who.store),
+    ] {
+        out.say(format_args!("  {label:<13} {value}"))?;
+    }
+    out.say(format_args!(
+        "It would own environments that it makes itself, named {}… and tagged beansprout:binding, and no others.",
+        config.prefix
+    ))?;
+    out.say(would_begin(&plan))?;
+    Ok(())
+}
+
+fn would_begin(plan: &Plan) -> String {
+    let launched = |name: &&crate::model::FeatureName| {
+        plan.steps.get(*name).is_some_and(|step| matches!(step.action, Some(Action::Launch(..))))
+    };
+    let features = plan.report.features.len();
+    let launches: Vec<String> =
+        plan.report.features.keys().filter(launched).map(ToString::to_string).collect();
+    match (features, launches.len()) {
+        (0, _) => "There is no feature in the store yet.".to_owned(),
+        (_, 0) => format!("There is {} in the store; nothing is to be made at once.", count(features, "feature")),
+        (_, made) => format!("It would begin by making {}: {}.", count(made, "environment"), launches.join(", ")),
+    }
+}
