@@ -66,6 +66,22 @@ pub(super) async fn run(
     Ok(ExitStatus::Done)
 }
 
+/// A dry run where there is no store yet: everything would be new.
+pub(super) fn dry_run_without_store(
+    args: &ApplyArgs,
+    place: &str,
+    out: &mut Out<'_>,
+) -> anyhow::Result<ExitStatus> {
+    let features = spec_files::read(&args.files, out, |_| Vec::new())?;
+    let new = |located: &Located<Feature>| Outcome {
+        name: located.value.metadata.name.clone(),
+        kind: Kind::Created,
+    };
+    report(args, &features.iter().map(new).collect::<Vec<_>>(), out)?;
+    out.say(format_args!("Dry run: nothing was written. There is no store at {place} yet; apply makes it."))?;
+    Ok(ExitStatus::Done)
+}
+
 /// An environment stays in the application that it was made in.
 fn moved(features: &[Located<Feature>], rows: &Rows) -> Vec<SpecError> {
     let check = |located: &Located<Feature>| {

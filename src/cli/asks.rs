@@ -10,7 +10,7 @@ use super::out::Out;
 use super::session::{Session, some_names};
 use super::voice::moment_and_distance;
 use crate::model::ttl::human;
-use crate::model::{FeatureName, IntentKind, Life, Phase, Record, StatusView, Ttl};
+use crate::model::{FeatureName, IntentKind, Life, Phase, Record, Ttl};
 use crate::store::{Batch, Expect, FeatureRows, RecordBody, SpecBody, Write};
 
 pub(super) async fn renew(
@@ -226,16 +226,4 @@ fn length(rows: &FeatureRows) -> String {
         },
         _ => String::new(),
     }
-}
-
-/// Kept here so that what renewal means stands in one file: whether one was
-/// asked for that no controller has counted yet.
-pub(super) fn renewal_is_due(record: &Record, view: &StatusView) -> bool {
-    let counted = match record.life {
-        Life::Wanted { renewals, .. }
-        | Life::Ending { renewals, .. }
-        | Life::Expired { renewals, .. }
-        | Life::Deleted { renewals, .. } => renewals,
-    };
-    record.asks.renewals > counted && view.feature == record.feature
 }

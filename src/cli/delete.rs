@@ -3,6 +3,7 @@
 use super::args::{Awaited, DeleteArgs};
 use super::exit::{ExitStatus, Stop};
 use super::out::Out;
+use super::pending::readable;
 use super::session::{Session, names};
 use super::{fleet, spec_files, wait};
 use crate::model::{FeatureName, Record};
@@ -108,11 +109,12 @@ fn refuse_protected(name: &FeatureName, rows: &FeatureRows, record: &Record) -> 
         ),
         (None, false) => return Ok(()),
     };
-    Err(Stop::refused(format!("{name} is protected ({because}). Nothing was deleted. To delete it: {mend}")))
+    Err(Stop::refused(format!("{name} is protected ({because}). Nothing was deleted. Before that: {mend}")))
 }
 
 fn what_happens(name: &FeatureName, rows: &FeatureRows) -> String {
-    let environment = rows.status.as_ref().and_then(|view| view.environment.as_ref());
+    let environment =
+        readable(rows.record.as_ref()).and_then(|record| Some(&record.identity.ledger.as_ref()?.name));
     let first = match environment {
         Some(environment) => {
             format!("{name}: deletion asked for. Its environment {environment} is taken down")

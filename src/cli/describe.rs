@@ -9,14 +9,15 @@ use super::args::NamesArgs;
 use super::events;
 use super::exit::ExitStatus;
 use super::out::Out;
+use super::pending::{UNSEEN, readable, unseen};
 use super::session::{Session, some_names};
-use super::voice::{self, UNSEEN, UNSEEN_CHANGE};
+use super::voice;
 use super::{fleet, print};
 use crate::model::ttl::human;
 use crate::model::{
     Ask, Asks, DeployedView, Feature, FeatureName, Heal, StatusView, Truth, Ttl, TtlFrom, Variable,
 };
-use crate::store::{FeatureRows, RecordBody, SpecBody};
+use crate::store::{FeatureRows, SpecBody};
 
 /// How many of the last events are shown.
 const EVENTS: usize = 10;
@@ -60,7 +61,7 @@ fn text(name: &FeatureName, rows: &FeatureRows, now: Timestamp) -> String {
     if let Some(view) = &rows.status {
         section(&mut text, "Environment", environment(view, feature, now));
     }
-    if let Some(RecordBody::Readable(record)) = rows.record.as_ref().map(|row| &row.body) {
+    if let Some(record) = readable(rows.record.as_ref()) {
         section(&mut text, "Asked for", asked_for(&record.asks, now));
     }
     if let Some(view) = rows.status.as_ref().filter(|view| !view.conditions.is_empty()) {
@@ -79,12 +80,13 @@ fn head(name: &FeatureName, rows: &FeatureRows, now: Timestamp) -> String {
              Nothing happens to it until it can. Try: sprout apply -f FILE (with {name} in it)\n"
         ),
         (None, _) => format!("{name}: Pending. It is {UNSEEN}.\n"),
-        (Some(view), Some(SpecBody::Readable { hash, .. }))
-            if view.observed_spec_hash.as_ref() != Some(hash) =>
-        {
-            format!("{}\n{}\n", voice::headline(view), voice::sentence(UNSEEN_CHANGE))
+        (Some(view), _) => {
+            let next = match unseen(rows.spec.as_ref(), rows.record.as_ref(), view) {
+                Some(unseen) => voice::sentence(unseen),
+                None => voice::outlook(view, now, &speaking),
+            };
+            format!("{}\n{next}\n", voice::headline(view))
         }
-        (Some(view), _) => format!("{}\n{}\n", voice::headline(view), voice::outlook(view, now, &speaking)),
     }
 }
 

@@ -8,24 +8,19 @@ use serde_json::{Value, json};
 use super::args::{Format, GetArgs};
 use super::exit::ExitStatus;
 use super::out::Out;
+use super::pending::{UNSEEN, unseen};
 use super::session::{Session, names};
-use super::voice::{self, UNSEEN, UNSEEN_CHANGE};
+use super::voice;
 use super::{fleet, print};
-use crate::model::{Feature, FeatureName, Phase, SpecHash, StatusView, to_json};
-use crate::store::{Rows, SpecBody};
+use crate::model::{Feature, FeatureName, Phase, StatusView, to_json};
+use crate::store::{Rows, SpecBody, StoredRecord, StoredSpec};
 
 /// A feature as its rows show it.
 struct Shown<'a> {
     name: &'a FeatureName,
-    spec: Spec<'a>,
+    spec: Option<&'a StoredSpec>,
+    record: Option<&'a StoredRecord>,
     view: Option<&'a StatusView>,
-}
-
-/// Its specification's row.
-enum Spec<'a> {
-    Absent,
-    Readable(&'a Feature, &'a SpecHash),
-    Unreadable(&'a str),
 }
 
 pub(super) async fn run(args: &GetArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
@@ -42,7 +37,10 @@ pub(super) async fn run(args: &GetArgs, session: &Session, out: &mut Out<'_>) ->
     let view = session.fleet().await?;
     let now = session.now(view.as_ref());
     match args.output {
-        Format::Table if shown.is_empty() => out.say("There is no feature yet. Try: sprout apply -f FILE")?,
+        Format::Table if shown.is_empty() => {
+            fleet::say(session, view.as_ref(), out).await?;
+            out.say("There is no feature yet. Try: sprout apply -f FILE")?;
+        }
         Format::Table => {
             let head = ["NAME", "PHASE", "AGE", "LEFT", "DEPLOYED", "URL", "NEXT"];
             let table = print::table(&head, shown.iter().map(|shown| shown.row(now)).collect());
@@ -59,48 +57,50 @@ pub(super) async fn run(args: &GetArgs, session: &Session, out: &mut Out<'_>) ->
 
 impl<'a> Shown<'a> {
     fn new(name: &'a FeatureName, rows: &'a Rows) -> Self {
-        let spec = match rows.specs.get(name).map(|row| &row.body) {
-            None => Spec::Absent,
-            Some(SpecBody::Readable { feature, hash, .. }) => Spec::Readable(feature, hash),
-            Some(SpecBody::Unreadable { why }) => Spec::Unreadable(why),
-        };
-        Self { name, spec, view: rows.statuses.get(name) }
-    }
-
-    fn feature(&self) -> Option<&'a Feature> {
-        match self.spec {
-            Spec::Readable(feature, _) => Some(feature),
-            Spec::Absent | Spec::Unreadable(_) => None,
+        Self {
+            name,
+            spec: rows.specs.get(name),
+            record: rows.records.get(name),
+            view: rows.statuses.get(name),
         }
     }
 
-    /// Whether the controller has yet to look at the specification as it is.
-    fn is_unseen(&self, view: &StatusView) -> bool {
-        matches!(self.spec, Spec::Readable(_, hash) if view.observed_spec_hash.as_ref() != Some(hash))
+    fn feature(&self) -> Option<&'a Feature> {
+        match self.spec.map(|row| &row.body) {
+            Some(SpecBody::Readable { feature, .. }) => Some(feature),
+            Some(SpecBody::Unreadable { .. }) | None => None,
+        }
+    }
+
+    /// Why the specification's row cannot be read.
+    fn unreadable(&self) -> Option<&'a str> {
+        match self.spec.map(|row| &row.body) {
+            Some(SpecBody::Unreadable { why }) => Some(why),
+            Some(SpecBody::Readable { .. }) | None => None,
+        }
+    }
+
+    /// What is newer than the status.
+    fn unseen(&self) -> Option<&'static str> {
+        unseen(self.spec, self.record, self.view?)
     }
 
     fn row(&self, now: Timestamp) -> Vec<String> {
         let wanted = self.feature().and_then(|feature| feature.spec.image.as_deref());
         let Some(view) = self.view else {
-            let (phase, next) = match self.spec {
-                Spec::Unreadable(why) => (Phase::Frozen, format!("its row cannot be read: {why}")),
-                _ => (Phase::Pending, UNSEEN.to_owned()),
+            let (phase, next) = match self.unreadable() {
+                Some(why) => (Phase::Frozen, format!("its row cannot be read: {why}")),
+                None => (Phase::Pending, UNSEEN.to_owned()),
             };
             let deployed = voice::deployed(None, wanted, None);
-            return self.cells([
-                phase.as_str().to_owned(),
-                voice::dash(),
-                voice::dash(),
-                deployed,
-                voice::dash(),
-                next,
-            ]);
+            let phase = phase.as_str().to_owned();
+            return self.cells([phase, voice::dash(), voice::dash(), deployed, voice::dash(), next]);
         };
         let ended = matches!(view.phase, Phase::Expired | Phase::Deleted);
-        let unseen = self.is_unseen(view);
-        let digest = view.wanted_digest.as_ref().filter(|_| !unseen);
-        let wanted = wanted.or(view.wanted_image.as_deref()).filter(|_| !ended || unseen);
-        let next = if unseen { UNSEEN_CHANGE.to_owned() } else { voice::next(view, now) };
+        let unseen = self.unseen();
+        let digest = view.wanted_digest.as_ref().filter(|_| unseen.is_none());
+        let wanted = wanted.or(view.wanted_image.as_deref()).filter(|_| !ended || unseen.is_some());
+        let next = unseen.map_or_else(|| voice::next(view, now), str::to_owned);
         self.cells([
             view.phase.as_str().to_owned(),
             voice::age(view.created_at, now),
@@ -117,28 +117,26 @@ impl<'a> Shown<'a> {
 
     /// The resource with its status, in the form of specification files.
     fn resource(&self) -> Value {
-        let mut value = match self.spec {
-            Spec::Readable(feature, _) => to_json(feature),
-            Spec::Absent | Spec::Unreadable(_) => {
-                // The form is that of every feature; only what it says is not known.
-                let mut value = to_json(&Feature::new(self.name.clone()));
-                value["spec"] = Value::Null;
-                value
-            }
-        };
-        value["status"] = match self.view {
+        let mut value = self.feature().map_or_else(|| self.blank(), to_json);
+        let mut status = match self.view {
             None => json!({"phase": Phase::Pending, "next": UNSEEN}),
-            Some(view) => {
-                let mut status = serde_json::to_value(view).unwrap_or_default();
-                if let Some(status) = status.as_object_mut() {
-                    status.remove("feature");
-                }
-                status
-            }
+            Some(view) => serde_json::to_value(view).unwrap_or_default(),
         };
-        if let (Spec::Unreadable(why), Some(status)) = (&self.spec, value["status"].as_object_mut()) {
-            status.insert("unreadable".to_owned(), Value::from(*why));
+        if let Some(status) = status.as_object_mut() {
+            status.remove("feature");
+            status.insert("upToDate".to_owned(), Value::from(self.view.is_some() && self.unseen().is_none()));
+            if let Some(why) = self.unreadable() {
+                status.insert("unreadable".to_owned(), Value::from(why));
+            }
         }
+        value["status"] = status;
+        value
+    }
+
+    /// The form of every feature where only its name is known.
+    fn blank(&self) -> Value {
+        let mut value = to_json(&Feature::new(self.name.clone()));
+        value["spec"] = Value::Null;
         value
     }
 }

@@ -155,9 +155,12 @@ pub(super) async fn approve(
     }
     let what = count(passing.len(), "feature");
     if args.reason.dry_run {
-        out.say(format_args!("Dry run: {what} would pass guard {}, once.", guard.as_str()))?;
+        out.say(format_args!(
+            "Dry run: nothing was approved. For guard {} it would be {what}.",
+            guard.as_str()
+        ))?;
     } else {
-        out.say(format_args!("Approved: exactly {what} passes guard {}, once.", guard.as_str()))?;
+        out.say(format_args!("Approved for guard {}, once: exactly {what}.", guard.as_str()))?;
         fleet::say_if_idle(session, out).await?;
     }
     Ok(ExitStatus::Done)

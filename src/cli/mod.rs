@@ -22,6 +22,7 @@ mod guards;
 mod init;
 mod out;
 mod pause;
+mod pending;
 mod print;
 mod run;
 mod session;
@@ -84,7 +85,15 @@ async fn run(args: Args, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
         Verb::Init(args) => init::run(&args, settings(&global)?, out).await,
         Verb::Run(args) => run::run(&args, settings(&global)?, out).await,
         verb => {
-            let session = Session::open(settings(&global)?, makes_store(&verb), out).await?;
+            let config = settings(&global)?;
+            if let Verb::Apply(args) = &verb
+                && args.dry_run
+                && !session::is_there(&config.store)
+            {
+                return apply::dry_run_without_store(args, &config.store, out);
+            }
+            let makes = matches!(verb, Verb::Apply(_));
+            let session = Session::open(config, makes, out).await?;
             over_store(verb, &session, out).await
         }
     }
@@ -104,11 +113,6 @@ fn start_logging(global: &Global, verb: &Verb) -> anyhow::Result<()> {
 fn settings(global: &Global) -> anyhow::Result<Config> {
     let flags = Flags { config: global.config.clone(), store: global.store.clone(), ..Flags::default() };
     Ok(Config::load(&flags)?)
-}
-
-/// Whether a store that is not there is made: only by what fills it.
-fn makes_store(verb: &Verb) -> bool {
-    matches!(verb, Verb::Apply(args) if !args.dry_run)
 }
 
 /// The commands that read and write nothing but the store.

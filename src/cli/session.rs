@@ -32,8 +32,7 @@ impl Session {
         if config.dev.is_some() {
             out.say("Using the store of `sprout dev`, which runs here.")?;
         }
-        let file = config.store.strip_prefix("sqlite:").map(std::path::Path::new);
-        if !makes && file.is_some_and(|path| !path.exists()) {
+        if !makes && !is_there(&config.store) {
             return Err(Stop::outside(format!(
                 "there is no store at {}. Start one with: sprout dev, or: sprout apply -f FILE",
                 config.store
@@ -109,9 +108,15 @@ impl Session {
         let place = self.store.place();
         Ok(match (&identity.account, &identity.region) {
             (Some(account), Some(region)) => format!("{place} (account {account}, {region})"),
-            _ => format!("{place} (no account yet: the first controller brings it)"),
+            _ => format!("{place} (no account yet: the first `sprout run` binds it)"),
         })
     }
+}
+
+/// Whether there is a store at this place; what is no file's place is left to
+/// whoever opens it.
+pub(super) fn is_there(place: &str) -> bool {
+    place.strip_prefix("sqlite:").is_none_or(|path| std::path::Path::new(path).exists())
 }
 
 /// The names of a command. The word `feature` may stand before them, and no

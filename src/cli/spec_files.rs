@@ -28,7 +28,7 @@ pub(crate) fn read(
     for path in paths {
         reading.path(path)?;
     }
-    let Reading { mut features, mut errors, notes, files } = reading;
+    let Reading { mut features, mut errors, notes, .. } = reading;
     errors.extend(templates(&mut features));
     errors.extend(refusals(&features));
     errors.extend(duplicates(&features));
@@ -43,11 +43,7 @@ pub(crate) fn read(
     out.say_text(&render(&errors, out.colour))?;
     let wrong: BTreeSet<&str> = errors.iter().map(|error| error.file.as_str()).collect();
     let of = if wrong.len() == 1 { "1 file".to_owned() } else { format!("{} files", wrong.len()) };
-    let rest = match files.len() - wrong.len() {
-        0 => String::new(),
-        _ => ", and nothing of the other files either".to_owned(),
-    };
-    Err(Stop::usage(format!("{} in {of}. Nothing of it was used{rest}.", count(errors.len(), "mistake"))))
+    Err(Stop::usage(format!("{} in {of}. Nothing was written.", count(errors.len(), "mistake"))))
 }
 
 #[derive(Default)]

@@ -6,12 +6,6 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::ttl::{compact, human};
 use crate::model::{DeployedView, Digest, Feature, ImageReference, Phase, StatusView, Ttl};
 
-/// What comes next for a feature that no controller has seen.
-pub(super) const UNSEEN: &str = "not seen by a controller yet";
-
-/// What comes next where a controller has yet to look at a change.
-pub(super) const UNSEEN_CHANGE: &str = "its change is not seen by a controller yet";
-
 /// What happened: `feature/login: Failed. Beanstalk rolled back to …`.
 pub(super) fn headline(view: &StatusView) -> String {
     format!("{}: {}. {}", view.feature, view.phase.as_str(), view.happened)

@@ -6,18 +6,23 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::args::{Awaited, WaitArgs};
-use super::asks::renewal_is_due;
 use super::exit::{ExitStatus, Stop};
 use super::out::Out;
+use super::pending::{UNSEEN, readable, renewal_is_due, unseen};
 use super::session::{Session, some_names};
 use super::voice;
 use crate::model::ttl::human;
 use crate::model::{Digest, FeatureName, ImageReference, Life, Phase, Record, SpecHash, StatusView};
 use crate::status::FleetView;
-use crate::store::{FeatureRows, LeaseRow, RecordBody, SpecBody};
+use crate::store::{FeatureRows, LeaseRow, SpecBody};
 
 /// How often the store is looked at; a look costs well under a millisecond.
 const PAUSE: Duration = Duration::from_millis(300);
+
+/// How long a status must say that waiting is of no use before it is
+/// believed: one from before the last write looks the same, and a controller
+/// that was woken by that write needs a moment to say something new.
+const SETTLED: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(args: &WaitArgs, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
     let named = some_names(&args.names)?;
@@ -56,7 +61,7 @@ pub(super) async fn until(
         leader.look(session, out).await?;
         if session.clock.monotonic() >= timeout.unsigned_abs() + begun {
             for watch in watches.iter().filter(|watch| !watch.over) {
-                out.say(watch.late(timeout, session.now(fleet.as_ref())))?;
+                out.say(watch.late(timeout))?;
             }
             return Ok(ExitStatus::TimedOut);
         }
@@ -73,8 +78,10 @@ struct Watch {
     target: Option<SpecHash>,
     /// What was last said of it.
     told: Option<(Phase, String, String)>,
-    /// The last status seen.
-    view: Option<StatusView>,
+    /// How it stood at the last look.
+    stands: String,
+    /// Since when its status says that waiting is of no use.
+    stuck_since: Option<Duration>,
     over: bool,
 }
 
@@ -82,8 +89,10 @@ struct Watch {
 enum Verdict {
     /// It is so, in words.
     Met(String),
-    /// It will not be so by itself, and why.
+    /// It will not be so, and why.
     Hopeless(String),
+    /// Its status says that it will not be so by itself, and why.
+    Stuck(String),
     /// Not yet.
     NotYet,
 }
@@ -103,7 +112,9 @@ impl Watch {
         if awaited == Awaited::Ready && rows.spec.is_none() && rows.record.is_none() {
             return Err(session.unknown(name).await);
         }
-        Ok(Self { name: name.clone(), awaited, image, target, told: None, view: None, over: false })
+        let stands = format!("{name}: Pending. It is {UNSEEN}.");
+        let name = name.clone();
+        Ok(Self { name, awaited, image, target, told: None, stands, stuck_since: None, over: false })
     }
 
     /// Looks once; the exit status where waiting on is of no use.
@@ -115,34 +126,50 @@ impl Watch {
     ) -> anyhow::Result<Option<ExitStatus>> {
         let rows = session.store.feature(&self.name).await?;
         let now = session.now(fleet);
-        self.view.clone_from(&rows.status);
-        match self.judge(&rows) {
-            Verdict::Met(words) => {
+        let verdict = self.settled(self.judge(&rows), session.clock.monotonic());
+        match (verdict, &rows.status) {
+            (Verdict::Met(words), _) => {
                 out.print(words)?;
                 self.over = true;
             }
-            Verdict::Hopeless(words) => {
+            (Verdict::Hopeless(words), _) => {
                 out.say(words)?;
-                if let Some(view) = &rows.status {
+                return Ok(Some(ExitStatus::Differs));
+            }
+            (Verdict::Stuck(words), view) => {
+                out.say(words)?;
+                if let Some(view) = view {
                     out.say(voice::outlook(view, now, ""))?;
                 }
                 return Ok(Some(ExitStatus::Differs));
             }
-            Verdict::NotYet => {
-                let Some(view) = &rows.status else { return Ok(None) };
+            (Verdict::NotYet, None) => {}
+            (Verdict::NotYet, Some(view)) => {
+                let unseen = unseen(rows.spec.as_ref(), rows.record.as_ref(), view);
+                let (short, long) = match unseen {
+                    Some(unseen) => (voice::sentence(unseen), voice::sentence(unseen)),
+                    None => (voice::sentence(&voice::next(view, now)), voice::outlook(view, now, "")),
+                };
+                self.stands = format!("{} {long}", voice::headline(view));
                 // Told again only when something else is true, not when time goes by.
-                let told = (view.phase, view.happened.clone(), view.next.clone());
+                let told = (view.phase, view.happened.clone(), unseen.unwrap_or(&view.next).to_owned());
                 if self.told.as_ref() != Some(&told) {
-                    out.say(format_args!(
-                        "{} {}",
-                        voice::headline(view),
-                        voice::sentence(&voice::next(view, now))
-                    ))?;
+                    out.say(format_args!("{} {short}", voice::headline(view)))?;
                     self.told = Some(told);
                 }
             }
         }
         Ok(None)
+    }
+
+    /// Holds a verdict back until it has stood for a while.
+    fn settled(&mut self, verdict: Verdict, now: Duration) -> Verdict {
+        if !matches!(verdict, Verdict::Stuck(_)) {
+            self.stuck_since = None;
+            return verdict;
+        }
+        let since = *self.stuck_since.get_or_insert(now);
+        if now.saturating_sub(since) >= SETTLED { verdict } else { Verdict::NotYet }
     }
 
     fn judge(&self, rows: &FeatureRows) -> Verdict {
@@ -171,13 +198,13 @@ impl Watch {
         else {
             return Verdict::NotYet;
         };
-        if record(rows).is_some_and(|record| renewal_is_due(record, view)) {
+        if record(rows).is_some_and(renewal_is_due) {
             return Verdict::NotYet;
         }
         match view.phase {
             Phase::Ready => self.ready_with_image(view),
-            Phase::Expired | Phase::Deleted => Verdict::Hopeless(voice::headline(view)),
-            _ if view.stuck => Verdict::Hopeless(voice::headline(view)),
+            Phase::Expired | Phase::Deleted => Verdict::Stuck(voice::headline(view)),
+            _ if view.stuck => Verdict::Stuck(voice::headline(view)),
             _ => Verdict::NotYet,
         }
     }
@@ -209,10 +236,10 @@ impl Watch {
         }
         match &rows.status {
             Some(view) if view.protected => {
-                Verdict::Hopeless(format!("{name} is protected, so it does not go by itself."))
+                Verdict::Stuck(format!("{name} is protected, so it does not go by itself."))
             }
             Some(view) if view.stuck && matches!(ended, None | Some(Life::Ending { .. })) => {
-                Verdict::Hopeless(voice::headline(view))
+                Verdict::Stuck(voice::headline(view))
             }
             _ => Verdict::NotYet,
         }
@@ -228,32 +255,25 @@ impl Watch {
                 Verdict::Hopeless(format!("There is no feature {}; it does not expire.", self.name))
             }
             _ => match self.gone(rows) {
-                Verdict::Hopeless(why) => Verdict::Hopeless(why),
-                Verdict::Met(_) | Verdict::NotYet => Verdict::NotYet,
+                Verdict::Met(_) => Verdict::NotYet,
+                other => other,
             },
         }
     }
 
     /// What is said when the time is over.
-    fn late(&self, timeout: SignedDuration, now: jiff::Timestamp) -> String {
+    fn late(&self, timeout: SignedDuration) -> String {
         let state = match self.awaited {
             Awaited::Ready => "ready",
             Awaited::Gone => "gone",
             Awaited::Expired => "expired",
         };
-        let stands = match &self.view {
-            Some(view) => format!("{} {}", voice::headline(view), voice::outlook(view, now, "")),
-            None => format!("{}: Pending. It is {}.", self.name, voice::UNSEEN),
-        };
-        format!("{} is not {state} after {}.\n{stands}", self.name, human(timeout))
+        format!("{} is not {state} after {}.\n{}", self.name, human(timeout), self.stands)
     }
 }
 
 fn record(rows: &FeatureRows) -> Option<&Record> {
-    match rows.record.as_ref().map(|row| &row.body) {
-        Some(RecordBody::Readable(record)) => Some(record),
-        Some(RecordBody::Unreadable { .. }) | None => None,
-    }
+    readable(rows.record.as_ref())
 }
 
 /// The image that must run.
