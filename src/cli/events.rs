@@ -22,7 +22,7 @@ pub(super) async fn run(
     out: &mut Out<'_>,
 ) -> anyhow::Result<ExitStatus> {
     let named = names(&args.names);
-    let mut shown = history(session, &named, args.limit).await?;
+    let shown = history(session, &named, args.limit).await?;
     if shown.is_empty() {
         for name in &named {
             let rows = session.store.feature(name).await?;
@@ -46,15 +46,28 @@ pub(super) async fn run(
         Format::Table if shown.is_empty() => out.say("Nothing happened yet.")?,
         Format::Table => out.print_text(&table(&shown, now))?,
     }
-    while args.watch {
+    if args.watch {
+        follow(&named, args.limit, shown, session, out).await?;
+    }
+    Ok(ExitStatus::Done)
+}
+
+/// Shows what happens from here on, until somebody ends it.
+async fn follow(
+    named: &[FeatureName],
+    limit: usize,
+    mut shown: Vec<EventRow>,
+    session: &Session,
+    out: &mut Out<'_>,
+) -> anyhow::Result<()> {
+    loop {
         tokio::time::sleep(PAUSE).await;
-        let fresh = history(session, &named, args.limit.max(50)).await?;
+        let fresh = history(session, named, limit.max(50)).await?;
         for event in fresh.iter().filter(|event| !shown.contains(event)) {
             out.print(format_args!("{}  {}  {}", event.at, event.feature, event.message))?;
         }
         shown = fresh;
     }
-    Ok(ExitStatus::Done)
 }
 
 /// Events of these features, or of all, oldest first.
