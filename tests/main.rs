@@ -1,5 +1,6 @@
 //! The one integration binary.
 
+mod cli;
 mod contract;
 mod e2e;
 mod provider;

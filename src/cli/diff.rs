@@ -51,8 +51,10 @@ pub(super) async fn run(args: &DiffArgs, session: &Session, out: &mut Out<'_>) -
     let seen = controller.preview(features.clone()).await.context("nothing could be compared")?;
     let rows = session.store.load().await?;
     let views = status::derive(&seen.0, &seen.1, &policy, &rows.statuses);
-    let found: Vec<Difference> =
-        features.iter().map(|feature| difference(feature, &rows, &seen.1, views.get(&feature.metadata.name))).collect();
+    let found: Vec<Difference> = features
+        .iter()
+        .map(|feature| difference(feature, &rows, &seen.1, views.get(&feature.metadata.name)))
+        .collect();
     show(args.output, &found, &seen.0, out)?;
     Ok(if found.iter().any(Difference::is_one) { ExitStatus::Differs } else { ExitStatus::Done })
 }
@@ -103,12 +105,7 @@ fn act(action: &Action) -> &'static str {
     }
 }
 
-fn show(
-    format: Format,
-    found: &[Difference],
-    snapshot: &Snapshot,
-    out: &mut Out<'_>,
-) -> anyhow::Result<()> {
+fn show(format: Format, found: &[Difference], snapshot: &Snapshot, out: &mut Out<'_>) -> anyhow::Result<()> {
     match format {
         Format::Json | Format::Yaml => print::values(format, found.iter().map(value).collect(), out),
         Format::Name => {
@@ -143,9 +140,11 @@ fn tell(difference: &Difference, snapshot: &Snapshot, out: &mut Out<'_>) -> std:
     }
     match (act, view) {
         (Some(act), _) => out.print(format_args!("  At once: {act}.")),
-        (None, Some(view)) if difference.is_one() => {
-            out.print(format_args!("  Not at once: {} {}", view.happened, voice::outlook(view, snapshot.now, "")))
-        }
+        (None, Some(view)) if difference.is_one() => out.print(format_args!(
+            "  Not at once: {} {}",
+            view.happened,
+            voice::outlook(view, snapshot.now, "")
+        )),
         _ => Ok(()),
     }
 }

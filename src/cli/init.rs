@@ -36,11 +36,7 @@ impl Made {
 }
 
 /// Shows what is there and makes the rest.
-pub(super) async fn run(
-    args: &InitArgs,
-    config: Config,
-    out: &mut Out<'_>,
-) -> anyhow::Result<ExitStatus> {
+pub(super) async fn run(args: &InitArgs, config: Config, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
     let applications = applications(args, &config)?;
     let gate: Arc<dyn Gate> = match args.dry_run {
         true => Arc::new(ShutGate("--dry-run makes nothing".to_owned())),

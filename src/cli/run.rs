@@ -30,8 +30,7 @@ pub(super) async fn run(args: &RunArgs, config: Config, out: &mut Out<'_>) -> an
         first_time(args, &config, &store, out).await?;
     }
     let clock = Clock::system();
-    let switch =
-        if args.read_only { Switch::shut(clock, READ_ONLY) } else { Switch::new(clock) };
+    let switch = if args.read_only { Switch::shut(clock, READ_ONLY) } else { Switch::new(clock) };
     let clients = connect(&config, switch.clone()).await?;
     let controller = Controller::start(setup(&config, store, clients, switch, args.read_only)?).await?;
     greet(controller.introduction(), args.read_only, out)?;
@@ -119,7 +118,11 @@ fn would_begin(plan: &Plan) -> String {
         plan.report.features.keys().filter(launched).map(ToString::to_string).collect();
     match (features, launches.len()) {
         (0, _) => "There is no feature in the store yet.".to_owned(),
-        (_, 0) => format!("There is {} in the store; nothing is to be made at once.", count(features, "feature")),
-        (_, made) => format!("It would begin by making {}: {}.", count(made, "environment"), launches.join(", ")),
+        (_, 0) => {
+            format!("There is {} in the store; nothing is to be made at once.", count(features, "feature"))
+        }
+        (_, made) => {
+            format!("It would begin by making {}: {}.", count(made, "environment"), launches.join(", "))
+        }
     }
 }

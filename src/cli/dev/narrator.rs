@@ -90,7 +90,9 @@ fn standing(view: &StatusView, now: Timestamp) -> Option<String> {
             let runs = view.deployed.as_ref().map(|it| format!(" with {}", it.image)).unwrap_or_default();
             Some(format!("Ready at {url}{runs}."))
         }
-        Phase::Degraded | Phase::Failed | Phase::Blocked | Phase::Stalled | Phase::Frozen => Some(aside(view, now)),
+        Phase::Degraded | Phase::Failed | Phase::Blocked | Phase::Stalled | Phase::Frozen => {
+            Some(aside(view, now))
+        }
         // A person can help: an image is awaited.
         Phase::Pending if view.advice.is_some() => Some(aside(view, now)),
         _ => None,

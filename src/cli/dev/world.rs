@@ -104,7 +104,10 @@ impl World {
                     missing.then(|| world.registry.seed_image(&repository, &tag, now))
                 });
                 if pushed.is_some() {
-                    lines.push(format!("The registry now has {repository}:{tag}, because {} names it.", feature.file));
+                    lines.push(format!(
+                        "The registry now has {repository}:{tag}, because {} names it.",
+                        feature.file
+                    ));
                 }
             }
         }
