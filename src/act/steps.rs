@@ -22,10 +22,16 @@ impl Actor {
     /// fails before the call itself is a definite no.
     pub(super) async fn call(&self, action: Action, late: impl Fn() -> bool) -> Answer {
         let accepted = match action {
-            Action::Launch(bundle, version, request) => match self.prepare(&bundle, &version, late).await {
-                Ok(()) => self.beanstalk.create_environment(&request).await,
-                Err(answer) => return answer,
-            },
+            Action::Launch(bundle, version, request) => {
+                let ready = match self.validate(&request).await {
+                    Ok(()) => self.prepare(&bundle, &version, late).await,
+                    refused => refused,
+                };
+                match ready {
+                    Ok(()) => self.beanstalk.create_environment(&request).await,
+                    Err(answer) => return answer,
+                }
+            }
             Action::Deploy(bundle, version, request) => match self.prepare(&bundle, &version, late).await {
                 Ok(()) => self.beanstalk.deploy(&request).await,
                 Err(answer) => return answer,
@@ -44,6 +50,20 @@ impl Actor {
                 arn: accepted.arn,
             },
             Err(error) => Answer { reply: error.reply(), environment: None, arn: None },
+        }
+    }
+
+    /// Options on top of a saved configuration are checked before a launch: a
+    /// wrong one would be found only after minutes. Where Beanstalk does not
+    /// answer, the create itself tells.
+    async fn validate(&self, request: &crate::model::CreateEnvironment) -> Result<(), Answer> {
+        let Some(template) = &request.template else { return Ok(()) };
+        match self.beanstalk.validate(&request.application, template, &request.options).await {
+            Ok(errors) if !errors.is_empty() => {
+                let refusal = Refusal { class: RefusalClass::Invalid, message: errors.join("; ") };
+                Err(Answer { reply: Reply::Refused(refusal), environment: None, arn: None })
+            }
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
