@@ -103,10 +103,12 @@ fn fresh_label(
     count: u32,
     snapshot: &Snapshot,
 ) -> crate::model::VersionLabel {
-    // The moment enters, so that a store that was emptied and filled again
+    // Labels are unique per application, which other stores may use too; and
+    // the moment enters, so that a store that was emptied and filled again
     // does not mint a label that an earlier life used.
+    let store = snapshot.home.store.as_str();
     let moment = snapshot.now.as_second().to_string();
-    let hash = digest("label", &[content.as_bytes(), moment.as_bytes()]);
+    let hash = digest("label", &[store.as_bytes(), content.as_bytes(), moment.as_bytes()]);
     version_label(feature, &short(&hash, 16), count)
 }
 
