@@ -13,9 +13,10 @@ use super::out::Out;
 use crate::aws::{CallError, Clients, Gate, OpenGate, ShutGate};
 use crate::clock::Entropy;
 use crate::config::Config;
+use crate::controller::BUCKET_DOCUMENT;
 use crate::model::{ApplicationName, RefusalClass};
 use crate::provider::{Beanstalk, Bundles};
-use crate::store::{Access, open};
+use crate::store::{Access, Batch, Expect, Write, open};
 
 /// Whether something was there, was made, or would be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub(super) async fn run(args: &InitArgs, config: Config, out: &mut Out<'_>) -> a
     }
     let (bucket, made) = bucket(&clients, &config, &account, args.dry_run).await?;
     out.print(format_args!("{:<12} {bucket}: {}", "bucket", made.words()))?;
-    let made = store(&config, args.dry_run).await?;
+    let made = store(&config, &bucket, args.dry_run).await?;
     out.print(format_args!("{:<12} {}: {}", "store", config.store, made.words()))?;
     out.say(if args.dry_run { "Nothing was made. Try: sprout init" } else { "Next: sprout run" })?;
     Ok(ExitStatus::Done)
@@ -146,11 +147,17 @@ fn unseen(error: CallError, bucket: &str) -> anyhow::Error {
     anyhow::Error::new(error).context(format!("cannot see whether bucket {bucket} is there"))
 }
 
-async fn store(config: &Config, dry_run: bool) -> anyhow::Result<Made> {
+/// The store, made if need be, which then knows the bucket.
+async fn store(config: &Config, bucket: &str, dry_run: bool) -> anyhow::Result<Made> {
     let there = config.store.strip_prefix("sqlite:").is_some_and(|path| Path::new(path).exists());
     if dry_run {
         return Ok(if there { Made::There } else { Made::Would });
     }
-    open(&config.store, Access::Create, &Entropy::system()).await?;
+    let store = open(&config.store, Access::Create, &Entropy::system()).await?;
+    let body = serde_json::to_string(bucket)?;
+    if store.document(BUCKET_DOCUMENT).await?.is_none_or(|known| known.body != body) {
+        let write = Write::PutDocument { name: BUCKET_DOCUMENT.to_owned(), body, expect: Expect::Any };
+        store.commit(Batch { fence: None, writes: vec![write] }).await?;
+    }
     Ok(if there { Made::There } else { Made::Now })
 }

@@ -22,7 +22,7 @@ use crate::store::{Batch, Expect, Fence, Rows, Store, StoreError, Write};
 
 pub use cadence::Cadence;
 pub use lease::Switch;
-pub use start::{ControllerError, Introduction, Setup};
+pub use start::{BUCKET_DOCUMENT, ControllerError, Introduction, Setup};
 
 /// How long a turn may go on after the stop before it is cut off.
 const STOP_WITHIN: Duration = Duration::from_secs(7);

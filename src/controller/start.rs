@@ -13,6 +13,11 @@ use crate::observe::Observer;
 use crate::plan::Policy;
 use crate::store::{Store, StoreError};
 
+/// The store's document with the name of the bucket that `sprout init` was
+/// given by CreateStorageLocation, as a JSON string. Without it the name that
+/// Beanstalk uses by convention is taken.
+pub const BUCKET_DOCUMENT: &str = "bucket";
+
 /// Everything that a controller is made of.
 pub struct Setup {
     /// The desired-state store.
@@ -101,7 +106,9 @@ impl Controller {
         } else {
             setup.store.bind(&told, &region, &installation).await?
         };
-        let bucket = setup.bucket.unwrap_or_else(|| match &account {
+        let kept = setup.store.document(BUCKET_DOCUMENT).await?;
+        let kept = kept.and_then(|document| serde_json::from_str::<String>(&document.body).ok());
+        let bucket = setup.bucket.or(kept).unwrap_or_else(|| match &account {
             Some(account) => format!("elasticbeanstalk-{region}-{account}"),
             None => format!("elasticbeanstalk-{region}-beansprout"),
         });

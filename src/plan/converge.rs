@@ -14,6 +14,7 @@ use super::report::{Situation, Waiting};
 use super::wanted::{self, blocked};
 use super::{Action, Plan};
 use crate::model::names::{binding, cname_prefix, environment_name};
+use crate::model::not_yet;
 use crate::model::{
     Address, Answer, Attempt, Configure, Deploy, EndReason, Environment, EnvironmentStatus, Feature, Heal,
     Health, Intent, IntentKind, Ledger, Life, OptionKey, Reply, Severity, Snapshot, Terminate,
@@ -55,6 +56,9 @@ fn live(
     fleet: &Fleet,
     budget: &mut Budget,
 ) -> Situation {
+    if let Some((field, why)) = not_yet(feature).into_iter().next() {
+        return blocked("NotCarriedOut", format!("Its field {field} is not carried out: {why}."));
+    }
     let Some(application) = wanted::application(feature, policy) else {
         return blocked("NoApplication", "It names no application, and the configuration has no default.");
     };

@@ -118,7 +118,7 @@ fn spawn(dir: &Path, listen: &str, arguments: &[String]) -> (Process, SocketAddr
     command.args(["emulator", "--listen", listen]);
     command.arg("--state").arg(dir.join("world.json"));
     command.arg("--control").arg(dir.join("control.sock"));
-    command.args(["--launch", "8s", "--update", "4s", "--terminate", "4s"]);
+    command.args(["--region", "eu-central-1", "--launch", "8s", "--update", "4s", "--terminate", "4s"]);
     command.args(arguments).current_dir(dir);
     let (process, line) = Process::start_and_read_line(&mut command, &dir.join("emulator.log"), secs(30));
     let address = line.strip_prefix(LISTENING).and_then(|address| address.trim_end_matches('/').parse().ok());
