@@ -42,8 +42,8 @@ fn judge(snapshot: &Snapshot, entry: &Entry, step: &Step, action: &Action) -> Re
     let open_before = before.and_then(Record::open);
     match action {
         Action::Tidy(remains) => {
-            ensure(open_before.is_none(), "tidying while a call is under way")?;
             let record = after(step).or(before).ok_or("tidying without a record")?;
+            ensure(record.open().is_none(), "tidying while a call is under way")?;
             remains.iter().try_for_each(|remains| unused(snapshot, record, &remains.label))
         }
         Action::Launch(bundle, version, request) => {
