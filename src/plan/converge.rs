@@ -110,6 +110,11 @@ fn launch(
     if feature.spec.heal == Heal::Never && draft.record.deployed.is_some() {
         return Situation::NotHealed;
     }
+    // Without an image there is no environment, so nobody asks for an address.
+    if let Some(Err(situation)) = feature.spec.image.as_deref().map(|image| wanted::resolved(image, snapshot))
+    {
+        return situation;
+    }
     let prefix =
         cname_prefix(&snapshot.home.store, &application, draft.name, draft.record.identity.cname_series);
     match snapshot.addresses.get(&prefix) {

@@ -37,17 +37,9 @@ pub(super) fn refresh(
     };
     let url = address(draft, application, snapshot);
     let basis = basis(feature, application, &url);
-    let (deploy_image, digest) = match snapshot.images.get(&image) {
-        Some(ImageAnswer::Found { digest, pinned }) => (pinned.clone(), Some(digest.clone())),
-        Some(ImageAnswer::Unasked { written }) => (written.clone(), None),
-        Some(ImageAnswer::Absent { why }) => {
-            return owed(draft, &basis, Situation::AwaitsImage { why: why.clone() });
-        }
-        Some(ImageAnswer::Gap(why)) => return owed(draft, &basis, Situation::NoAnswer { why: why.clone() }),
-        None => {
-            let why = format!("{image} was not looked up yet");
-            return owed(draft, &basis, Situation::NoAnswer { why });
-        }
+    let (deploy_image, digest) = match resolved(&image, snapshot) {
+        Ok(resolved) => resolved,
+        Err(situation) => return owed(draft, &basis, situation),
     };
     if let Some(wanted) = &draft.record.wanted
         && wanted.basis == basis
@@ -66,6 +58,18 @@ pub(super) fn refresh(
     )?;
     draft.record.wanted = Some(wanted);
     Ok(None)
+}
+
+/// An image as it is deployed, with its digest where the registry told it; or
+/// what the registry still owes.
+pub(super) fn resolved(image: &str, snapshot: &Snapshot) -> Result<(String, Option<Digest>), Situation> {
+    match snapshot.images.get(image) {
+        Some(ImageAnswer::Found { digest, pinned }) => Ok((pinned.clone(), Some(digest.clone()))),
+        Some(ImageAnswer::Unasked { written }) => Ok((written.clone(), None)),
+        Some(ImageAnswer::Absent { why }) => Err(Situation::AwaitsImage { why: why.clone() }),
+        Some(ImageAnswer::Gap(why)) => Err(Situation::NoAnswer { why: why.clone() }),
+        None => Err(Situation::NoAnswer { why: format!("{image} is being looked up") }),
+    }
 }
 
 /// What enters a computation beside the specification.
