@@ -16,7 +16,7 @@ use super::spec_files;
 use super::{print, voice};
 use crate::clock::Clock;
 use crate::controller::{Controller, Switch};
-use crate::model::{Feature, FeatureName, Snapshot, StatusView};
+use crate::model::{Feature, FeatureName, Phase, Snapshot, StatusView};
 use crate::plan::{Action, Plan};
 use crate::status;
 use crate::store::{Rows, SpecBody};
@@ -73,15 +73,15 @@ fn difference(feature: &Feature, rows: &Rows, plan: &Plan, view: Option<&StatusV
     Difference {
         feature: name.clone(),
         new: before.is_none(),
-        fields: fields.into_iter().map(|phrase| (effect_of(&phrase), phrase)).map(|(a, b)| (b, a)).collect(),
+        fields: fields.into_iter().map(with_effect).collect(),
         act: action.map(act),
         view: view.cloned(),
     }
 }
 
-/// What a change of a field does; the field is a phrase's first word.
-fn effect_of(phrase: &str) -> &'static str {
-    match phrase.split(' ').next().unwrap_or_default() {
+/// A change with what it does; the field is the phrase's first word.
+fn with_effect(phrase: String) -> (String, &'static str) {
+    let effect = match phrase.split(' ').next().unwrap_or_default() {
         "application" => "cannot change; give the feature another name",
         "image" | "bundle" | "dockerrun" => "deploys again, into the same environment",
         "variables" | "settings" | "instanceType" => "changes the environment in place, then deploys again",
@@ -91,7 +91,8 @@ fn effect_of(phrase: &str) -> &'static str {
         "ttl" | "ttlFrom" => "moves its end; the environment stays as it is",
         "source" => "brings it back if it has ended; the environment stays as it is",
         _ => "the environment stays as it is",
-    }
+    };
+    (phrase, effect)
 }
 
 /// What goes out at once.
@@ -140,7 +141,7 @@ fn tell(difference: &Difference, snapshot: &Snapshot, out: &mut Out<'_>) -> std:
     }
     match (act, view) {
         (Some(act), _) => out.print(format_args!("  At once: {act}.")),
-        (None, Some(view)) if difference.is_one() => out.print(format_args!(
+        (None, Some(view)) if difference.is_one() && view.phase != Phase::Ready => out.print(format_args!(
             "  Not at once: {} {}",
             view.happened,
             voice::outlook(view, snapshot.now, "")

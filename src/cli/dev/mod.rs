@@ -25,7 +25,7 @@ use crate::clock::{Clock, Entropy};
 use crate::config::{Config, DevWorld};
 use crate::controller::{Cadence, Controller, Switch};
 use crate::gitops::folder::Folder;
-use crate::model::{ApplicationName, FeatureName};
+use crate::model::{ApplicationName, EnvironmentId, FeatureName};
 use crate::plan::Guards;
 use crate::store::{Access, Store, open};
 use narrator::Narrator;
@@ -159,7 +159,8 @@ impl Day {
                 looked = Instant::now();
                 self.look(out).await?;
             }
-            for line in self.narrator.news(self.store.as_ref()).await? {
+            let door = |id: &EnvironmentId| self.world.door(id);
+            for line in self.narrator.news(self.store.as_ref(), door).await? {
                 out.print(line)?;
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::super::voice;
-use crate::model::{FeatureName, Phase, StatusView};
+use crate::model::{EnvironmentId, FeatureName, Phase, StatusView};
 use crate::status::{FLEET_DOCUMENT, FleetView};
 use crate::store::{EventRow, Store, StoreError};
 
@@ -36,8 +36,13 @@ impl Narrator {
         holder.clone_into(&mut self.holder);
     }
 
-    /// What happened since the last call, oldest first.
-    pub(super) async fn news(&mut self, store: &dyn Store) -> Result<Vec<String>, StoreError> {
+    /// What happened since the last call, oldest first. `door` knows another
+    /// address of an environment, for systems that do not resolve the first.
+    pub(super) async fn news(
+        &mut self,
+        store: &dyn Store,
+        door: impl Fn(&EnvironmentId) -> Option<String>,
+    ) -> Result<Vec<String>, StoreError> {
         let events = store.events(None, BACK).await?;
         let fresh = fresh(&self.events, &events);
         let mut lines: Vec<String> =
@@ -47,7 +52,7 @@ impl Narrator {
         let views = store.statuses().await?;
         self.told.retain(|name, _| views.iter().any(|view| view.feature == *name));
         for view in views {
-            let Some(text) = standing(&view, now) else {
+            let Some(text) = standing(&view, now, &door) else {
                 self.told.remove(&view.feature);
                 continue;
             };
@@ -74,21 +79,27 @@ impl Narrator {
 
 /// How many of the newest events were not there before.
 fn fresh(before: &[EventRow], now: &[EventRow]) -> usize {
-    let known = |skip: usize| {
+    let known = |skip: &usize| {
         let shared = (now.len() - skip).min(before.len());
-        now[skip..skip + shared] == before[..shared]
+        shared > 0 && now[*skip..skip + shared] == before[..shared]
     };
-    (0..=now.len()).find(|skip| known(*skip)).unwrap_or(now.len())
+    (0..now.len()).find(known).unwrap_or(now.len())
 }
 
 /// Where a feature stands, if that is worth a line of its own: what is under
 /// way is told by its events.
-fn standing(view: &StatusView, now: Timestamp) -> Option<String> {
+fn standing(
+    view: &StatusView,
+    now: Timestamp,
+    door: impl Fn(&EnvironmentId) -> Option<String>,
+) -> Option<String> {
     match view.phase {
         Phase::Ready => {
-            let url = view.url.as_deref().unwrap_or("an address that is not known yet");
+            let url = view.url.as_deref()?;
             let runs = view.deployed.as_ref().map(|it| format!(" with {}", it.image)).unwrap_or_default();
-            Some(format!("Ready at {url}{runs}."))
+            let door = view.environment_id.as_ref().and_then(door);
+            let door = door.map(|door| format!(" or {door}")).unwrap_or_default();
+            Some(format!("Ready{runs} at {url}{door}"))
         }
         Phase::Degraded | Phase::Failed | Phase::Blocked | Phase::Stalled | Phase::Frozen => {
             Some(aside(view, now))

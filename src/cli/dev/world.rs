@@ -13,7 +13,7 @@ use crate::aws::{Clients, OpenGate};
 use crate::clock::{Clock, Entropy};
 use crate::config::Config;
 use crate::emulator::{Emulator, Settings};
-use crate::model::{ApplicationName, Feature, ImageReference, Located, is_ecr_host};
+use crate::model::{ApplicationName, EnvironmentId, Feature, ImageReference, Located, is_ecr_host};
 use crate::provider::Beanstalk;
 
 const REGION: &str = "us-east-1";
@@ -112,6 +112,11 @@ impl World {
             }
         }
         Ok(lines)
+    }
+
+    /// The address of an environment by a port of its own.
+    pub(super) fn door(&self, id: &EnvironmentId) -> Option<String> {
+        self.emulator.with(|world| world.ports.as_ref()?.url_for(id.as_str()))
     }
 
     /// Repository and tag of an image of this world's registry.

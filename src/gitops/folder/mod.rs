@@ -107,7 +107,13 @@ impl fmt::Display for News {
                 write!(f, "{feature} is deleted now, because its file is gone.")
             }
             News::Refused { feature, why } => write!(f, "{feature}: {why}"),
-            News::Mistakes(text) => write!(f, "{}", text.trim_end()),
+            News::Mistakes(text) => {
+                write!(
+                    f,
+                    "{}\nNothing of it is used, and no feature is removed, until that is mended.",
+                    text.trim_end()
+                )
+            }
         }
     }
 }
