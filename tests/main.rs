@@ -8,3 +8,4 @@ mod rules;
 mod sim;
 mod spec;
 mod support;
+mod wheel;

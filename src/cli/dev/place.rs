@@ -35,6 +35,19 @@ impl Place {
         Ok(Self { folder, announcement, _lock: lock })
     }
 
+    /// The port that the world was served at last: with it, addresses that
+    /// were given out stay good.
+    pub(super) fn port(&self) -> Option<u16> {
+        fs::read_to_string(self.folder.join("port")).ok()?.trim().parse().ok()
+    }
+
+    /// Remembers the port for the next start, which can do without.
+    pub(super) fn keep_port(&self, port: u16) {
+        if let Err(error) = fs::write(self.folder.join("port"), format!("{port}\n")) {
+            tracing::debug!(%error, "the port is not remembered");
+        }
+    }
+
     /// Where the emulator keeps its world.
     pub(super) fn world(&self) -> PathBuf {
         self.folder.join("world.json")

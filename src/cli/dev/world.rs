@@ -1,6 +1,7 @@
 //! The built-in cloud of `sprout dev`, with what the specifications need.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
@@ -31,10 +32,11 @@ pub(super) struct World {
 
 impl World {
     /// The world that is kept at this place, or a new one, and where it is to
-    /// be served: always a free port.
+    /// be served: at the port of the last time, or else at any free one.
     pub(super) async fn open(place: &Place, args: &DevArgs) -> anyhow::Result<(Self, TcpListener)> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("no port of 127.0.0.1 is free")?;
+        let listener = listen(place).await.context("no port of 127.0.0.1 is free")?;
         let address = listener.local_addr().context("the listening socket has no address")?;
+        place.keep_port(address.port());
         let settings = Settings {
             seed: Entropy::system().number(),
             start: Clock::system().now(),
@@ -130,4 +132,13 @@ impl World {
         let tag = reference.tag?;
         ours.then_some((reference.repository, tag))
     }
+}
+
+async fn listen(place: &Place) -> std::io::Result<TcpListener> {
+    if let Some(port) = place.port()
+        && let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
+    {
+        return Ok(listener);
+    }
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
 }
