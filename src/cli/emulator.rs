@@ -49,7 +49,7 @@ pub(crate) struct EmulatorArgs {
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = read_speed)]
     speed: f64,
     /// Region that names and ARNs carry
-    #[arg(long, value_name = "REGION", default_value = "us-east-1", env = "AWS_REGION")]
+    #[arg(long, value_name = "REGION", default_value = "eu-central-1", env = "AWS_REGION")]
     region: String,
     /// Image that the registry shall hold from the start; may be given several times
     #[arg(long = "seed-image", value_name = "REPOSITORY:TAG", value_parser = read_image)]
@@ -69,7 +69,10 @@ pub(crate) async fn run(args: EmulatorArgs) -> anyhow::Result<ExitStatus> {
     emulator.with(|world| {
         let now = world.now();
         for (repository, tag) in &args.images {
-            world.registry.seed_image(repository, tag, now);
+            // In a kept world it may be there: pushing it again would be another image.
+            if world.registry.resolve(repository, tag).is_none() {
+                world.registry.seed_image(repository, tag, now);
+            }
         }
     });
     emulator.faults(faults);
