@@ -10,10 +10,8 @@ use anyhow::Context as _;
 use super::exit::Stop;
 use super::out::Out;
 use super::voice::count;
+use crate::gitops::folder::{read_template, specs_below};
 use crate::model::{Feature, Located, SpecError, SpecFile, duplicates, parse_features, refusals, render};
-
-/// Deepest folder below the one that was named.
-const DEPTH: usize = 16;
 
 /// Reads every feature of these paths. Texts of Dockerrun templates come
 /// along. Mistakes are printed, all of them, and end the command: then
@@ -29,7 +27,7 @@ pub(crate) fn read(
         reading.path(path)?;
     }
     let Reading { mut features, mut errors, notes, .. } = reading;
-    errors.extend(templates(&mut features));
+    errors.extend(features.iter_mut().filter_map(|feature| read_template(feature).err()));
     errors.extend(refusals(&features));
     errors.extend(duplicates(&features));
     errors.extend(later(&features));
@@ -70,7 +68,7 @@ impl Reading {
         if !kind.is_dir() {
             return self.file(path);
         }
-        let files = specs_below(path, 0)?;
+        let files = specs_below(path).map_err(Stop::usage)?;
         if files.is_empty() {
             self.notes.push(format!("{shown}: there is no *.yaml or *.yml file in it"));
         }
@@ -98,50 +96,4 @@ impl Reading {
             Err(errors) => self.errors.extend(errors),
         }
     }
-}
-
-/// The specification files below a folder, sorted; nothing hidden.
-fn specs_below(folder: &Path, depth: usize) -> anyhow::Result<Vec<PathBuf>> {
-    let shown = folder.display();
-    let cannot = |error: std::io::Error| Stop::usage(format!("{shown} cannot be read: {error}"));
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(cannot)? {
-        let entry = entry.map_err(cannot)?;
-        let path = entry.path();
-        if entry.file_name().to_string_lossy().starts_with('.') {
-            continue;
-        }
-        // Links to folders are not followed: they may lead round in circles.
-        let folder = entry.file_type().map_err(cannot)?.is_dir();
-        if folder && depth < DEPTH {
-            files.extend(specs_below(&path, depth + 1)?);
-        } else if !folder && path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// Reads the template files that specifications name, relative to their own
-/// file, into them: a controller never needs a client's disk. A name that no
-/// file has, and that does not look like a file's, is one of the controller's
-/// settings.
-fn templates(features: &mut [Located<Feature>]) -> Vec<SpecError> {
-    let mut errors = Vec::new();
-    for feature in features {
-        let dockerrun = &feature.value.spec.dockerrun;
-        let Some(name) = dockerrun.template.clone().filter(|_| dockerrun.text.is_none()) else { continue };
-        let folder = Path::new(&feature.file).parent().unwrap_or(Path::new(""));
-        match std::fs::read_to_string(folder.join(&name)) {
-            Ok(text) => feature.value.spec.dockerrun.text = Some(text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !name.contains(['.', '/']) => {}
-            Err(error) => errors.push(feature.error(
-                "spec.dockerrun.template",
-                format!("{} cannot be read: {error}", folder.join(&name).display()),
-                Some("the file is looked for beside the specification".to_owned()),
-            )),
-        }
-    }
-    errors
 }

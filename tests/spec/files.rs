@@ -175,5 +175,8 @@ fn what_is_not_carried_out_yet_is_refused_where_it_stands() {
             ("spec.variables.K", 12)
         ]
     );
+    // Beside other mistakes too, so that nobody mends a file twice.
+    let errors = mistakes(&with_spec("imge: a/b:1\nheal: recreate"));
+    assert!(errors.iter().any(|error| error.field == "spec.heal" && error.line == 7), "{errors:?}");
     assert!(not_yet(&read(&with_spec("image: a/b:1\ntemplate: x\nvariables: {A: 1}"))).is_empty());
 }

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::model::FeatureName;
 use crate::store::{Store, StoreError};
 
-pub use read::Reading;
+pub use read::{Reading, read_template, specs_below};
 
 /// How long a feature's file must be gone before that counts: editors and
 /// version control remove files for a moment when they replace them.

@@ -25,7 +25,7 @@ pub struct Reading {
 impl Reading {
     pub(super) fn of(folder: &Path) -> Self {
         let mut gathered = Gathered::default();
-        match specs_below(folder, 0) {
+        match specs_below(folder) {
             Ok(files) => files.iter().for_each(|file| gathered.file(file)),
             Err(mistake) => gathered.mistake(mistake),
         }
@@ -67,24 +67,11 @@ impl Gathered {
         self.content.extend([shown.into_bytes(), text]);
     }
 
-    /// Reads the template that a specification names, relative to its own
-    /// file, into it. A name that no file has, and that does not look like a
-    /// file's, is one of the controller's settings.
     fn template(&mut self, feature: &mut Located<Feature>) {
-        let dockerrun = &feature.value.spec.dockerrun;
-        let Some(name) = dockerrun.template.clone().filter(|_| dockerrun.text.is_none()) else { return };
-        let path = Path::new(&feature.file).parent().unwrap_or(Path::new("")).join(&name);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                self.content.extend([name.into_bytes(), text.clone().into_bytes()]);
-                feature.value.spec.dockerrun.text = Some(text);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !name.contains(['.', '/']) => {}
-            Err(error) => self.errors.push(feature.error(
-                "spec.dockerrun.template",
-                format!("{} cannot be read: {error}", path.display()),
-                Some("the file is looked for beside the specification".to_owned()),
-            )),
+        match read_template(feature) {
+            Ok(Some(part)) => self.content.extend(part.map(String::into_bytes)),
+            Ok(None) => {}
+            Err(error) => self.errors.push(error),
         }
     }
 
@@ -107,8 +94,42 @@ impl Gathered {
     }
 }
 
-/// The specification files below a folder, sorted; nothing hidden.
-fn specs_below(folder: &Path, depth: usize) -> Result<Vec<PathBuf>, String> {
+/// Reads the template that a specification names, relative to its own file,
+/// into it, and gives its name and text. A name that no file has, and that
+/// does not look like a file's, is one of the controller's settings.
+///
+/// # Errors
+///
+/// The mistake, with its place, where the file cannot be read.
+pub fn read_template(feature: &mut Located<Feature>) -> Result<Option<[String; 2]>, SpecError> {
+    let dockerrun = &feature.value.spec.dockerrun;
+    let Some(name) = dockerrun.template.clone().filter(|_| dockerrun.text.is_none()) else { return Ok(None) };
+    let path = Path::new(&feature.file).parent().unwrap_or(Path::new("")).join(&name);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            feature.value.spec.dockerrun.text = Some(text.clone());
+            Ok(Some([name, text]))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !name.contains(['.', '/']) => Ok(None),
+        Err(error) => Err(feature.error(
+            "spec.dockerrun.template",
+            format!("{} cannot be read: {error}", path.display()),
+            Some("the file is looked for beside the specification".to_owned()),
+        )),
+    }
+}
+
+/// The specification files (`*.yaml`, `*.yml`) below a folder, sorted; nothing
+/// hidden.
+///
+/// # Errors
+///
+/// In words, where a folder cannot be read.
+pub fn specs_below(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    below(folder, 0)
+}
+
+fn below(folder: &Path, depth: usize) -> Result<Vec<PathBuf>, String> {
     let cannot = |error: std::io::Error| format!("{} cannot be read: {error}", folder.display());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(cannot)? {
@@ -120,7 +141,7 @@ fn specs_below(folder: &Path, depth: usize) -> Result<Vec<PathBuf>, String> {
         // Links to folders are not followed: they may lead round in circles.
         let is_folder = entry.file_type().map_err(cannot)?.is_dir();
         if is_folder && depth < DEPTH {
-            files.extend(specs_below(&path, depth + 1)?);
+            files.extend(below(&path, depth + 1)?);
         } else if !is_folder && path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
             files.push(path);
         }

@@ -69,6 +69,13 @@ pub(super) fn home_of(field: &str) -> Option<&'static str> {
 /// Reads the resource form. `None` if anything was wrong with it.
 pub(super) fn resource(report: &mut Report, node: &Node) -> Option<Feature> {
     let before = report.problems.len();
+    let feature = draft(report, node);
+    feature.filter(|_| report.problems.len() == before)
+}
+
+/// The same, with as much as could be read despite mistakes: only for telling
+/// still more mistakes. A feature without a name is named `?`.
+pub(super) fn draft(report: &mut Report, node: &Node) -> Option<Feature> {
     let top = report.fields(node, TOP)?;
     constant(report, &top, "apiVersion", API_VERSION);
     constant(report, &top, "kind", KIND);
@@ -80,10 +87,8 @@ pub(super) fn resource(report: &mut Report, node: &Node) -> Option<Feature> {
         .require("spec", "write `spec:` and at least `image:` below it", report)
         .and_then(|node| report.fields(node, SPEC))
         .map(|fields| read_spec(report, &fields));
-    if report.problems.len() > before {
-        return None;
-    }
-    Some(Feature { metadata: metadata?, spec: spec? })
+    let blank = || Feature::new(FeatureName::from("?")).metadata;
+    Some(Feature { metadata: metadata.unwrap_or_else(blank), spec: spec? })
 }
 
 /// Reads the flat form of a row that was written by hand: the fields of

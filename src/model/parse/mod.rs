@@ -91,7 +91,7 @@ pub fn parse_features(file: &str, bytes: &[u8]) -> Result<SpecFile, Vec<SpecErro
     let mut report = Report { problems, notes: Vec::new() };
     let mut features = Vec::new();
     for node in &nodes {
-        if let Some(value) = feature::resource(&mut report, node) {
+        if let Some(value) = feature::draft(&mut report, node) {
             let mut places = BTreeMap::new();
             node.walk(&mut |node| {
                 places.insert(node.path.clone(), node.span.clone());
@@ -107,6 +107,12 @@ pub fn parse_features(file: &str, bytes: &[u8]) -> Result<SpecFile, Vec<SpecErro
         errors = duplicates(&features);
     }
     if !errors.is_empty() {
+        // Whoever mends these should not meet the next ones only then.
+        let more = refusals(&features).into_iter();
+        let told = |error: &SpecError| {
+            errors.iter().any(|known| known.field == error.field && known.line == error.line)
+        };
+        errors.extend(more.filter(|error| !told(error)).collect::<Vec<_>>());
         errors.sort_by_key(|error| (error.line, error.column));
         return Err(errors);
     }
