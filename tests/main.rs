@@ -8,4 +8,5 @@ mod rules;
 mod sim;
 mod spec;
 mod support;
+mod traps;
 mod wheel;

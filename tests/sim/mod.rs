@@ -1,4 +1,4 @@
 //! Simulations: everything in one process, on paused time.
 
 mod life;
-mod world;
+pub(crate) mod world;

@@ -28,13 +28,23 @@ pub(crate) struct Options {
     pub(crate) policy: Policy,
     pub(crate) settings: Settings,
     pub(crate) rate: Rate,
+    pub(crate) cadence: Cadence,
+    /// How far the controller's clock is ahead of the cloud's.
+    pub(crate) ahead: SignedDuration,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let policy = Policy { application: Some("shop".into()), ..Policy::default() };
         let settings = Settings { start: start(), region: REGION.to_owned(), ..Settings::default() };
-        Self { seed: 1, policy, settings, rate: Rate { per_second: 20.0, burst: 100 } }
+        Self {
+            seed: 1,
+            policy,
+            settings,
+            rate: Rate { per_second: 20.0, burst: 100 },
+            cadence: Cadence::default(),
+            ahead: SignedDuration::ZERO,
+        }
     }
 }
 
@@ -57,7 +67,7 @@ impl Sim {
     pub(crate) async fn new(options: Options) -> Self {
         let settings = Settings { seed: options.seed, ..options.settings.clone() };
         let emulator = Emulator::new(settings);
-        let clock = Clock::starting_at(options.settings.start);
+        let clock = Clock::starting_at(options.settings.start + options.ahead);
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let place = format!("sqlite:{}", folder.path().join("store.db").display());
         let entropy = Entropy::seeded(options.seed);
@@ -115,7 +125,7 @@ impl Sim {
             holder: format!("controller-{}", self.lives),
             clock: self.clock.clone(),
             entropy: Entropy::seeded(self.options.seed ^ u64::from(self.lives)),
-            cadence: Cadence::default(),
+            cadence: self.options.cadence,
             lease: SignedDuration::from_secs(15),
             read_only: false,
             switch,
@@ -169,17 +179,23 @@ impl Sim {
         self.commit(vec![Write::DeleteSpec { feature: name.into(), expect: Expect::Any }]).await;
     }
 
-    /// Deletes as `sprout delete` does.
+    /// Deletes as `sprout delete` does: the ask and the row in one batch.
     pub(crate) async fn delete(&self, name: &str) {
-        self.ask(name, |record| {
-            record.asks.deletion = Some(Ask { what: (), by: "tester".to_owned(), at: start(), why: None });
-        })
+        let deletion = Ask { what: (), by: "tester".to_owned(), at: start(), why: None };
+        self.ask_with(
+            name,
+            |record| record.asks.deletion = Some(deletion.clone()),
+            vec![Write::DeleteSpec { feature: name.into(), expect: Expect::Any }],
+        )
         .await;
-        self.remove_row(name).await;
     }
 
     /// Writes an ask into a record as people's commands do.
     pub(crate) async fn ask(&self, name: &str, ask: impl Fn(&mut Record)) {
+        self.ask_with(name, ask, Vec::new()).await;
+    }
+
+    async fn ask_with(&self, name: &str, ask: impl Fn(&mut Record), more: Vec<Write>) {
         loop {
             let stored = self.store.feature(&FeatureName::new(name)).await.unwrap().record;
             let (mut record, expect) = match stored {
@@ -190,8 +206,9 @@ impl Sim {
                 None => (Box::new(Record::new(name.into())), Expect::Absent),
             };
             ask(&mut record);
-            let write = Write::PutRecord { record, expect };
-            if self.store.commit(Batch { fence: None, writes: vec![write] }).await.is_ok() {
+            let mut writes = vec![Write::PutRecord { record, expect }];
+            writes.extend(more.clone());
+            if self.store.commit(Batch { fence: None, writes }).await.is_ok() {
                 return;
             }
         }
@@ -221,7 +238,7 @@ impl Sim {
             if tokio::time::Instant::now() > end {
                 panic!("not within {within:?}: {what}\n{}", self.account().await);
             }
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(self.options.cadence.store.max(Duration::from_secs(1))).await;
         }
     }
 
