@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::act::{Actor, Done, Outcome};
 use crate::aws::Budget;
@@ -88,14 +89,15 @@ impl Controller {
         let kept = CancellationToken::new();
         let keeper = (!self.read_only).then(|| {
             let (store, switch) = (self.store.clone(), self.switch.clone());
-            tokio::spawn(lease::keep(
+            // Whoever drops this loop drops the lease's keeper too.
+            AbortOnDropHandle::new(tokio::spawn(lease::keep(
                 store,
                 switch,
                 self.holder.clone(),
                 self.lease,
                 self.clock.clone(),
                 kept.clone(),
-            ))
+            )))
         });
         self.wheel(&stop).await;
         kept.cancel();

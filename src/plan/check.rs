@@ -4,7 +4,7 @@
 
 use super::{Action, Memory, Plan, Step};
 use crate::model::{
-    Entry, EnvironmentStatus, FeatureName, Intent, Life, Record, Snapshot, SpecRow, VersionLabel,
+    Entry, EnvironmentStatus, FeatureName, Intent, Life, Record, Reply, Snapshot, SpecRow, VersionLabel,
 };
 
 /// Something that a plan must not contain.
@@ -116,9 +116,9 @@ fn after(step: &Step) -> Option<&Record> {
 }
 
 /// A new intent may follow an open one only if that was closed in this very
-/// plan, which shows in its moment.
+/// plan: by a definite no, or else later than its own moment.
 fn fits(open_before: Option<&Intent>, intent: &Intent) -> bool {
-    open_before.is_none_or(|before| before.at < intent.at)
+    open_before.is_none_or(|before| before.at < intent.at || matches!(before.reply, Reply::Refused(_)))
 }
 
 fn unused(snapshot: &Snapshot, record: &Record, label: &VersionLabel) -> Result<(), String> {

@@ -76,6 +76,10 @@ fn live(
             _ => Situation::ForeignOperation,
         },
         Seen::Missing { .. } => Situation::NotVisible { since: missing_since(draft, snapshot) },
+        // Refused because of the name, and the bearer's tags were read: a stranger's, as far as anybody can tell.
+        Seen::Unproven { environment, answered: true } if is_blocked(draft) => {
+            Situation::NameTaken { by: environment.id.clone() }
+        }
         Seen::Unproven { .. } | Seen::Claim(_) => Situation::Unproven,
         Seen::Foreign(environment) => Situation::NameTaken { by: environment.id.clone() },
         Seen::Terminated(_) | Seen::Gap(_) => {
@@ -107,9 +111,6 @@ fn launch(
     if let Some(bearer) = fleet.bearer(&name) {
         return Situation::NameTaken { by: bearer.id.clone() };
     }
-    if feature.spec.heal == Heal::Never && draft.record.deployed.is_some() {
-        return Situation::NotHealed;
-    }
     // Without an image there is no environment, so nobody asks for an address.
     if let Some(Err(situation)) = feature.spec.image.as_deref().map(|image| wanted::resolved(image, snapshot))
     {
@@ -118,7 +119,8 @@ fn launch(
     let prefix =
         cname_prefix(&snapshot.home.store, &application, draft.name, draft.record.identity.cname_series);
     match snapshot.addresses.get(&prefix) {
-        Some(Answer::Known(Address { available: false, .. })) => {
+        // After a create that was decided, the one who has it may be ourselves: then the create tells.
+        Some(Answer::Known(Address { available: false, .. })) if draft.record.identity.ledger.is_none() => {
             draft.record.identity.cname_series += 1;
             return Situation::NoAnswer { why: format!("the address {prefix} is taken; the next is tried") };
         }
@@ -128,6 +130,9 @@ fn launch(
     match wanted::refresh(draft, feature, &application, snapshot, policy) {
         Err(situation) | Ok(Some(situation)) => return situation,
         Ok(None) => {}
+    }
+    if feature.spec.heal == Heal::Never && nothing_new(draft) {
+        return Situation::NotHealed;
     }
     let tries = match tries_left(draft, snapshot, policy) {
         Ok(tries) => tries,
@@ -341,6 +346,18 @@ fn row_missing(draft: &Draft, policy: &Policy) -> Situation {
 
 fn missing_since(draft: &Draft, snapshot: &Snapshot) -> Timestamp {
     draft.record.identity.ledger.as_ref().and_then(|ledger| ledger.missing_since).unwrap_or(snapshot.now)
+}
+
+/// Whether a person must remove what is in the way of the next try.
+fn is_blocked(draft: &Draft) -> bool {
+    matches!(&draft.record.attempt, Attempt::Failed(failure) if failure.blocked)
+}
+
+/// Whether what is wanted is what was deployed last.
+fn nothing_new(draft: &Draft) -> bool {
+    let (Some(deployed), Some(wanted)) = (&draft.record.deployed, &draft.record.wanted) else { return false };
+    let same_build = deployed.generation == draft.record.generation && deployed.digest == wanted.digest;
+    deployed.content == wanted.content || same_build
 }
 
 /// Whether the wanted label was doomed meanwhile; it is never used again.

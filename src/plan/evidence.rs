@@ -4,13 +4,16 @@
 use crate::model::{Environment, Intent, Reply, ServiceEvent, Severity, Snapshot};
 
 /// The event that says that the intent's operation failed: by its request id
-/// where that is known, else by name and time.
+/// where that is known, else by name and time. Of several the most telling.
 pub(super) fn failure_event<'a>(
     intent: &Intent,
     environment: &Environment,
     snapshot: &'a Snapshot,
 ) -> Option<&'a ServiceEvent> {
-    of_operation(intent, environment, snapshot).find(|event| is_failure(event))
+    of_operation(intent, environment, snapshot)
+        .filter_map(|event| Some((failure(event)?, event)))
+        .min_by_key(|(telling, _)| *telling)
+        .map(|(_, event)| event)
 }
 
 pub(super) fn has_success(intent: &Intent, environment: &Environment, snapshot: &Snapshot) -> bool {
@@ -34,21 +37,28 @@ fn of_operation<'a>(
     })
 }
 
-/// Whether an event says that its operation failed (docs/beanstalk.md, "How
-/// failures look"). A single ERROR event on the way is no verdict.
-fn is_failure(event: &ServiceEvent) -> bool {
-    event.severity >= Severity::Warn && FAILURES.iter().any(|text| event.message.contains(text))
+/// The place among [`FAILURES`] of an event which says that its operation
+/// failed (docs/beanstalk.md, "How failures look"). A single ERROR event on
+/// the way is no verdict.
+fn failure(event: &ServiceEvent) -> Option<usize> {
+    if event.severity < Severity::Warn {
+        return None;
+    }
+    FAILURES.iter().position(|text| event.message.contains(text))
 }
 
-const FAILURES: [&str; 8] = [
-    "Failed to launch environment",
+/// What Beanstalk says when an operation failed, the most telling first.
+const FAILURES: [&str; 10] = [
+    "must have instance profile",
+    "The instance profile",
     "Failed to deploy application",
     "Failed to deploy configuration",
-    "but with errors",
+    "Failed to terminate",
+    "was reverted to the previous configuration",
+    "Failed to launch environment",
     "with command timeouts",
     "there were issues during launch",
-    "was reverted to the previous configuration",
-    "Failed to terminate",
+    "but with errors",
 ];
 
 const SUCCESSES: [&str; 2] = ["Successfully launched environment", "was deployed to running EC2 instances"];

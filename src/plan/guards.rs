@@ -8,12 +8,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::policy::Policy;
 use super::report::Held;
-use crate::model::{EndReason, FeatureName, Guard, GuardLedger, Life, Record, Snapshot, SpecRow};
+use crate::model::{
+    EndReason, FeatureName, Guard, GuardLedger, Intent, IntentKind, Life, Record, Snapshot, SpecRow,
+};
 
 /// How many durations of an operation are remembered.
 const PACE_KEPT: usize = 9;
 
 /// The guards during one plan.
+#[derive(Clone)]
 pub(super) struct Budget<'a> {
     policy: &'a Policy,
     now: Timestamp,
@@ -58,16 +61,16 @@ impl<'a> Budget<'a> {
     pub(super) fn may_end(&mut self, feature: &FeatureName, reason: EndReason) -> Result<(), Guard> {
         match reason {
             EndReason::Expired | EndReason::Deleted => {
-                let limit = self.policy.guards.asked;
-                self.pass(feature, Guard::Asked, |ledger| ledger.asked.len() < limit)?;
+                let room = self.ledger.asked.len() < self.policy.guards.asked;
+                self.pass(feature, &[(Guard::Asked, room)])?;
                 self.ledger.asked.push(self.now);
             }
             EndReason::Vanished => {
                 let mass = self.vanished >= 2 && self.vanished * 2 > self.fleet;
-                self.pass(feature, Guard::MassVanish, |_| !mass)?;
                 let guards = &self.policy.guards;
                 let limit = guards.inferred_floor.max(self.fleet * guards.inferred_percent / 100);
-                self.pass(feature, Guard::Inferred, |ledger| ledger.inferred.len() < limit)?;
+                let room = self.ledger.inferred.len() < limit;
+                self.pass(feature, &[(Guard::MassVanish, !mass), (Guard::Inferred, room)])?;
                 self.ledger.inferred.push(self.now);
             }
         }
@@ -79,38 +82,57 @@ impl<'a> Budget<'a> {
     pub(super) fn may_create(&mut self, record: &mut Record) -> Result<(), Guard> {
         keep_recent(&mut record.creates, self.now, SignedDuration::from_hours(1));
         let guards = &self.policy.guards;
-        let (flap, creates, cap) = (guards.flap, guards.creates, guards.cap);
-        let (so_far, fleet) = (record.creates.len(), self.fleet);
         // A ledger line that stands already is part of the fleet.
         let place = usize::from(record.identity.ledger.is_none());
-        self.pass(&record.feature, Guard::Flap, |_| so_far < flap)?;
-        self.pass(&record.feature, Guard::Cap, |_| cap.is_none_or(|cap| fleet + place <= cap))?;
-        self.pass(&record.feature, Guard::Creates, |ledger| ledger.creates.len() < creates)?;
+        let calm = record.creates.len() < guards.flap;
+        let below = guards.cap.is_none_or(|cap| self.fleet + place <= cap);
+        let room = self.ledger.creates.len() < guards.creates;
+        self.pass(&record.feature, &[(Guard::Flap, calm), (Guard::Cap, below), (Guard::Creates, room)])?;
         self.fleet += place;
         self.ledger.creates.push(self.now);
         record.creates.push(self.now);
         Ok(())
     }
 
-    /// One guard: passes by its rule, or by a person's approval, once.
-    fn pass(
-        &mut self,
-        feature: &FeatureName,
-        guard: Guard,
-        rule: impl FnOnce(&GuardLedger) -> bool,
-    ) -> Result<(), Guard> {
-        if rule(&self.ledger) {
-            return Ok(());
+    /// Passes every guard by its rule or by a person's approval. An approval
+    /// is good for once, so it is used up only when all guards let pass.
+    fn pass(&mut self, feature: &FeatureName, guards: &[(Guard, bool)]) -> Result<(), Guard> {
+        let approved = |guard: Guard| {
+            self.ledger.approved.get(&guard).is_some_and(|names| names.contains(feature))
+        };
+        let stops = guards.iter().find(|(guard, holds)| !holds && !approved(*guard));
+        if let Some((guard, _)) = stops {
+            self.held.entry(*guard).or_default().push(feature.clone());
+            return Err(*guard);
         }
-        if let Some(approved) = self.ledger.approved.get_mut(&guard)
-            && let Some(place) = approved.iter().position(|name| name == feature)
-        {
-            approved.remove(place);
-            self.ledger.approved.retain(|_, names| !names.is_empty());
-            return Ok(());
+        for (guard, _) in guards.iter().filter(|(_, holds)| !holds) {
+            if let Some(names) = self.ledger.approved.get_mut(guard) {
+                names.retain(|name| name != feature);
+            }
         }
-        self.held.entry(guard).or_default().push(feature.clone());
-        Err(guard)
+        self.ledger.approved.retain(|_, names| !names.is_empty());
+        Ok(())
+    }
+
+    /// Takes the marks of a call back that certainly changed nothing: an
+    /// outage or a refusal must not use up what it did not do.
+    pub(super) fn give_back(&mut self, record: &mut Record, intent: &Intent) {
+        let take = |marks: &mut Vec<Timestamp>| {
+            if let Some(place) = marks.iter().position(|mark| *mark == intent.at) {
+                marks.remove(place);
+            }
+        };
+        match (&intent.kind, &record.life) {
+            (IntentKind::Launch { .. }, _) => {
+                take(&mut self.ledger.creates);
+                take(&mut record.creates);
+            }
+            (IntentKind::Terminate, Life::Ending { reason: EndReason::Vanished, .. }) => {
+                take(&mut self.ledger.inferred);
+            }
+            (IntentKind::Terminate, _) => take(&mut self.ledger.asked),
+            (IntentKind::Configure | IntentKind::Deploy { .. }, _) => {}
+        }
     }
 
     /// Remembers how long an operation took.

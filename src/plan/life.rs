@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
 use super::locate::Seen;
-use super::policy::{Policy, SETTLE};
+use super::policy::{Policy, SETTLE, UNPROVEN};
 use crate::model::{
     Attempt, EndReason, IntentKind, Life, Record, Severity, Snapshot, SpecHash, Ttl, TtlFrom,
 };
@@ -145,6 +145,11 @@ fn is_gone(draft: &Draft, seen: &Seen, now: Timestamp) -> bool {
             Attempt::Idle => true,
             Attempt::Open(_) => false,
             Attempt::Failed(failure) => now.duration_since(failure.at) > SETTLE,
+        },
+        // Our create was refused because of the name, and its bearer has shown no tag of ours for long.
+        Seen::Unproven { answered: true, .. } => match &draft.record.attempt {
+            Attempt::Failed(failure) => failure.blocked && now.duration_since(failure.at) > UNPROVEN,
+            Attempt::Idle | Attempt::Open(_) => false,
         },
         _ => false,
     }

@@ -126,9 +126,14 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
     let mut report = Report::new(snapshot, &fleet, policy);
     for (name, entry) in &snapshot.features {
         let mut draft = Draft::new(name, entry);
+        let before = snapshot.paused.is_some().then(|| budget.clone());
         let situation = decide(&mut draft, snapshot, policy, &fleet, &mut budget);
         let (step, situation) = match &snapshot.paused {
-            Some(why) if draft.action.is_some() => (Step::nothing(), Situation::Paused { why: why.clone() }),
+            Some(why) if draft.action.is_some() => {
+                // What is not done is not counted.
+                budget = before.unwrap_or(budget);
+                (Step::nothing(), Situation::Paused { why: why.clone() })
+            }
             _ => (draft.into_step(), situation),
         };
         if let Memory::Write(record, _) = &step.memory {

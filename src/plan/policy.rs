@@ -96,6 +96,11 @@ impl Default for Policy {
 /// a listing.
 pub(super) const SETTLE: SignedDuration = SignedDuration::from_secs(60);
 
+/// How long an environment must have borne our name without our tag, after a
+/// create that was refused for it, before it counts as somebody else's. Tags
+/// lag by a minute or so.
+pub(super) const UNPROVEN: SignedDuration = SignedDuration::from_mins(10);
+
 /// Two complete listings this far apart must lack an environment before its
 /// absence is weighed at all.
 pub(super) const ABSENCE: SignedDuration = SignedDuration::from_secs(10);

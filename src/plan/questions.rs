@@ -11,7 +11,7 @@ use super::wanted;
 use crate::model::names::cname_prefix;
 use crate::model::{
     ApplicationName, Entry, Environment, EnvironmentId, EnvironmentName, EnvironmentStatus, FeatureName,
-    IntentKind, Life, Record, StoreId,
+    Intent, IntentKind, Life, Record, Reply, StoreId,
 };
 
 /// Questions to the cloud, from what was read first.
@@ -53,10 +53,10 @@ pub fn questions(
     let mut ids = BTreeSet::new();
     for (name, entry) in features {
         let Some(record) = entry.record() else {
-            ask_of_feature(&mut questions, store, policy, entry, &Record::new(name.clone()));
+            ask_of_feature(&mut questions, store, policy, entry, &Record::new(name.clone()), environments);
             continue;
         };
-        ask_of_feature(&mut questions, store, policy, entry, record);
+        ask_of_feature(&mut questions, store, policy, entry, record, environments);
         if let Some(ledger) = &record.identity.ledger {
             names.insert(&ledger.name, record);
             ids.extend(&ledger.id);
@@ -90,6 +90,7 @@ fn ask_of_feature(
     policy: &Policy,
     entry: &Entry,
     record: &Record,
+    environments: Option<&BTreeMap<EnvironmentId, Environment>>,
 ) {
     let Some(feature) = entry.feature() else { return };
     let asleep = matches!(record.life, Life::Expired { .. } | Life::Deleted { .. });
@@ -97,11 +98,16 @@ fn ask_of_feature(
         return;
     }
     questions.images.extend(feature.spec.image.clone());
-    let made = record.identity.ledger.as_ref().is_some_and(|ledger| ledger.id.is_some());
+    let id = record.identity.ledger.as_ref().and_then(|ledger| ledger.id.as_ref());
+    let listed = id.and_then(|id| environments?.get(id));
+    // One that is gone is soon to be made again.
+    let gone = listed.is_some_and(|environment| !environment.is_live());
+    let made = id.is_some() && !gone;
+    let closes = |intent: &Intent| gone || matches!(intent.reply, Reply::Refused(_));
     questions.platform |= !made && feature.spec.template.is_none();
     if let Some(application) = wanted::application(feature, policy)
         && !made
-        && record.open().is_none()
+        && record.open().is_none_or(closes)
     {
         let series = record.identity.cname_series;
         let prefix = cname_prefix(store, &application, &feature.metadata.name, series);

@@ -2,6 +2,8 @@
 //! function is one block of the table "intent kind × what is observed →
 //! verdict" in ARCHITECTURE, arm by arm.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
@@ -97,9 +99,10 @@ fn launch(intent: &Intent, seen: &Seen, snapshot: &Snapshot) -> Verdict {
         Seen::Live(environment) => match environment.status {
             EnvironmentStatus::Ready => match failure_event(intent, environment, snapshot) {
                 Some(event) => failed_once(&event.message),
-                None if environment.health == Health::Red && !has_success(intent, environment, snapshot) => {
-                    failed_once("The environment came up Red.")
-                }
+                None if has_success(intent, environment, snapshot) => Verdict::Applied,
+                None if environment.health == Health::Red => failed_once("The environment came up Red."),
+                // Neither colour nor event: both may come a little late.
+                None if environment.health == Health::Grey && fresh(environment, snapshot) => Verdict::Wait,
                 None => Verdict::Applied,
             },
             _ => Verdict::Wait,
@@ -150,7 +153,7 @@ fn configure(draft: &Draft, intent: &Intent, seen: &Seen, snapshot: &Snapshot) -
     let read = snapshot.options.get(&environment.id);
     match (read, wanted) {
         (Some(Answer::Known(live)), Some(wanted)) => {
-            let confirmed = wanted.iter().all(|(key, value)| live.get(key) == Some(value));
+            let confirmed = wanted.iter().all(|(key, value)| same_value(live.get(key), value));
             if confirmed && (moved(intent, environment) || overdue(intent, SETTLE, snapshot)) {
                 return Verdict::Applied;
             }
@@ -166,6 +169,18 @@ fn configure(draft: &Draft, intent: &Intent, seen: &Seen, snapshot: &Snapshot) -
         _ => {}
     }
     update_outcome(intent, environment, snapshot, "Beanstalk kept the previous settings.")
+}
+
+/// Whether a setting shows a value, in whatever way Beanstalk writes it: `true`
+/// comes back as `True`, lists of subnets or groups in another order, and an
+/// empty value not at all.
+fn same_value(live: Option<&String>, wanted: &str) -> bool {
+    let live = live.map_or("", String::as_str);
+    let parts = |text: &str| -> BTreeSet<String> { text.split(',').map(|part| part.trim().to_owned()).collect() };
+    let truth = |text: &str| ["true", "false"].iter().any(|word| word.eq_ignore_ascii_case(text));
+    live == wanted
+        || (truth(wanted) && live.eq_ignore_ascii_case(wanted))
+        || (wanted.contains(',') && parts(live) == parts(wanted))
 }
 
 /// Whether an update that shows no success failed, never arrived, or needs
@@ -186,6 +201,8 @@ fn update_outcome(
         (Reply::Unknown, false) => {
             Verdict::Refuted { pause: SignedDuration::ZERO, message: "The call never arrived.".to_owned() }
         }
+        // It was accepted, so this listing is older than the call.
+        (Reply::Accepted { .. }, false) => Verdict::Wait,
         _ => failed_once(otherwise),
     }
 }
@@ -215,6 +232,8 @@ fn terminate(draft: &Draft, intent: &Intent, seen: &Seen, snapshot: &Snapshot) -
                     again: Again::Later(backoff(intent.tries + 1)),
                     dirty: false,
                 },
+                // It was accepted, so this listing is older than the call.
+                None if matches!(intent.reply, Reply::Accepted { .. }) => Verdict::Wait,
                 None => Verdict::Refuted {
                     pause: SignedDuration::ZERO,
                     message: "The call never arrived.".to_owned(),
@@ -244,12 +263,7 @@ fn settle(
     budget: &mut Budget,
 ) {
     let now = snapshot.now;
-    if matches!((&intent.kind, &intent.reply), (IntentKind::Launch { .. }, Reply::Refused(_)))
-        && !matches!(verdict, Verdict::Wait)
-    {
-        // What was refused was not made: it is no sign of flapping.
-        draft.record.creates.pop();
-    }
+    let refused = matches!(intent.reply, Reply::Refused(_));
     match verdict {
         Verdict::Wait => {}
         Verdict::Applied => {
@@ -267,6 +281,7 @@ fn settle(
             }
         }
         Verdict::Refuted { pause, message } => {
+            budget.give_back(&mut draft.record, intent);
             // The ledger keeps the name: a create that arrives late is found by it.
             // An update that nobody answered may still arrive late.
             if intent.reply == Reply::Unknown && intent.kind != IntentKind::Terminate {
@@ -276,7 +291,11 @@ fn settle(
                 Attempt::Failed(fail(draft, intent, intent.tries, now, Some(now + pause), message));
         }
         Verdict::Failed { message, again, dirty } => {
-            let tries = intent.tries + 1;
+            if refused {
+                budget.give_back(&mut draft.record, intent);
+            }
+            // What was refused was not tried.
+            let tries = if refused { intent.tries } else { intent.tries + 1 };
             let blocked = matches!(again, Again::Blocked(_));
             let retry_at = match again {
                 Again::Backoff if tries < budget.tries() => Some(now + backoff(tries)),
@@ -286,13 +305,13 @@ fn settle(
             match (seen, &intent.kind, &draft.record.wanted) {
                 (Seen::Terminated(_), ..) => draft.record.identity.ledger = None,
                 (Seen::Live(_), IntentKind::Launch { .. }, Some(wanted)) => {
-                    let options = wanted.options.clone();
-                    draft
-                        .record
-                        .identity
-                        .ledger
-                        .iter_mut()
-                        .for_each(|ledger| ledger.applied = options.clone());
+                    if let Some(ledger) = &mut draft.record.identity.ledger {
+                        ledger.applied = wanted.options.clone();
+                    }
+                    // It is there and costs, so it must not be there for ever.
+                    if let Life::Wanted { since, .. } = &mut draft.record.life {
+                        since.get_or_insert(now);
+                    }
                 }
                 _ => {}
             }
@@ -325,8 +344,12 @@ fn applied(draft: &mut Draft, intent: &Intent, now: Timestamp) {
     else {
         return;
     };
-    if let Life::Wanted { since, .. } = &mut draft.record.life {
-        since.get_or_insert(now);
+    // Its time counts from the first success.
+    let first = draft.record.deployed.is_none();
+    if let Life::Wanted { since, .. } = &mut draft.record.life
+        && (first || since.is_none())
+    {
+        *since = Some(now);
     }
     draft.record.deployed = Some(Deployed {
         label: label.clone(),
@@ -401,6 +424,12 @@ fn vanished(seen: &Seen) -> Verdict {
 /// Whether the listing is later than the intent by more than this.
 fn overdue(intent: &Intent, by: SignedDuration, snapshot: &Snapshot) -> bool {
     snapshot.now.duration_since(intent.at) > by
+}
+
+/// Whether the environment's last operation ended so lately that its events
+/// and its health may still be on their way.
+fn fresh(environment: &Environment, snapshot: &Snapshot) -> bool {
+    environment.updated.is_some_and(|updated| snapshot.now.duration_since(updated) < SETTLE)
 }
 
 /// Whether an operation ended on the environment since the intent was written.

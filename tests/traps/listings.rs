@@ -138,14 +138,16 @@ async fn throttling_for_a_minute_and_more_is_forgotten_afterwards() {
 
 #[tokio::test(start_paused = true)]
 async fn creates_that_are_refused_for_now_count_for_no_guard() {
-    let trap = Trap::given().await;
-    trap.emulator.faults(vec![during(10 * MINUTE, "CreateEnvironment", Kind::Throttle)]);
-    for n in 0..20 {
-        trap.apply(feature(&format!("feature/{n}"), "login-41", "2d")).await;
+    for kind in [Kind::Throttle, Kind::Refused, Kind::Unavailable, Kind::Timeout, Kind::Expired] {
+        let trap = Trap::given().await;
+        trap.emulator.faults(vec![during(10 * MINUTE, "CreateEnvironment", kind)]);
+        for n in 0..10 {
+            trap.apply(feature(&format!("feature/{n}"), "login-41", "2d")).await;
+        }
+        trap.turn(10 * MINUTE).await;
+        trap.until(20 * MINUTE, "all ten are up", async |sim: &Sim| sim.live().len() == 10).await;
+        trap.end().await;
     }
-    trap.turn(10 * MINUTE).await;
-    trap.until(20 * MINUTE, "all twenty are up", async |sim: &Sim| sim.live().len() == 20).await;
-    trap.end().await;
 }
 
 #[tokio::test(start_paused = true)]
