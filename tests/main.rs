@@ -4,6 +4,7 @@ mod cli;
 mod contract;
 mod e2e;
 mod provider;
+mod plan;
 mod rules;
 mod sim;
 mod spec;

@@ -16,7 +16,7 @@ use super::{Action, Plan};
 use crate::model::names::{binding, cname_prefix, environment_name};
 use crate::model::not_yet;
 use crate::model::{
-    Address, Answer, Attempt, Configure, Deploy, EndReason, Environment, EnvironmentStatus, Feature, Heal,
+    Address, Answer, ApplicationName, Attempt, Configure, Deploy, EndReason, Environment, EnvironmentStatus, Feature, Heal,
     Health, Intent, IntentKind, Ledger, Life, OptionKey, Reply, Severity, Snapshot, Terminate,
 };
 
@@ -116,17 +116,9 @@ fn launch(
     {
         return situation;
     }
-    let prefix =
-        cname_prefix(&snapshot.home.store, &application, draft.name, draft.record.identity.cname_series);
-    match snapshot.addresses.get(&prefix) {
-        // After a create that was decided, the one who has it may be ourselves: then the create tells.
-        Some(Answer::Known(Address { available: false, .. })) if draft.record.identity.ledger.is_none() => {
-            draft.record.identity.cname_series += 1;
-            return Situation::NoAnswer { why: format!("the address {prefix} is taken; the next is tried") };
-        }
-        Some(_) => {}
-        None => return Situation::NoAnswer { why: "the address is being looked up".to_owned() },
-    }
+    let Some(prefix) = free_prefix(draft, &application, snapshot) else {
+        return Situation::NoAnswer { why: "the address is being looked up".to_owned() };
+    };
     match wanted::refresh(draft, feature, &application, snapshot, policy) {
         Err(situation) | Ok(Some(situation)) => return situation,
         Ok(None) => {}
@@ -161,6 +153,23 @@ fn launch(
     let request = beanstalk::create(draft, &application, &name, &prefix, &wanted, snapshot);
     let action = Action::Launch(bundle, version, Box::new(request));
     act(draft, IntentKind::Launch { label: wanted.label }, tries, None, action, snapshot)
+}
+
+/// The first CNAME prefix of the feature's series that is not known to be
+/// taken; `None` until the answer is there. After a create that was decided,
+/// the one who has it may be ourselves: then the create tells.
+fn free_prefix(draft: &mut Draft, application: &ApplicationName, snapshot: &Snapshot) -> Option<String> {
+    let decided = draft.record.identity.ledger.is_some();
+    loop {
+        let series = draft.record.identity.cname_series;
+        let prefix = cname_prefix(&snapshot.home.store, application, draft.name, series);
+        match snapshot.addresses.get(&prefix)? {
+            Answer::Known(Address { available: false, .. }) if !decided => {
+                draft.record.identity.cname_series += 1;
+            }
+            _ => return Some(prefix),
+        }
+    }
 }
 
 /// Brings an environment at rest to what is wanted: settings first, then the

@@ -34,11 +34,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Whether a call was under way when this plan began.
-    pub(super) fn was_open(&self) -> bool {
-        self.entry.record().is_some_and(|record| record.open().is_some())
-    }
-
     /// The specification, where there is one.
     pub(super) fn spec(&self) -> Option<&'a Feature> {
         match &self.entry.spec {

@@ -12,7 +12,6 @@ use crate::model::{
 
 /// Moves a feature along its life, as far as one observation carries.
 pub(super) fn turn(draft: &mut Draft, seen: &Seen, snapshot: &Snapshot, policy: &Policy) {
-    forget_if_asked(draft, seen);
     // Wanted, Ending and a tombstone may all lie in one observation.
     for _ in 0..4 {
         let before = draft.record.life.clone();
@@ -73,7 +72,7 @@ fn start_afresh(draft: &mut Draft) {
 
 /// Drops the memory of an environment that nobody can see, when a person said
 /// so; an environment that is seen is never dropped.
-fn forget_if_asked(draft: &mut Draft, seen: &Seen) {
+pub(super) fn forget_if_asked(draft: &mut Draft, seen: &Seen) {
     if draft.record.asks.forget.take().is_none() {
         return;
     }
@@ -220,6 +219,10 @@ fn finish(draft: &mut Draft, reason: EndReason, hash: Option<SpecHash>, renewals
 fn revive(draft: &mut Draft, hash: Option<&SpecHash>, renewals: u64, deleted: bool) {
     let Some(deployable) = draft.deployable() else { return };
     let asked = draft.record.asks.renewals;
+    if draft.record.open().is_some() {
+        // No ended feature has a call under way; whatever wrote this, nothing is added to it.
+        return;
+    }
     if Some(deployable) == hash && asked <= renewals {
         if draft.record.asks.deletion.is_some() && !deleted {
             let Life::Expired { hash, at, renewals } = draft.record.life.clone() else { return };

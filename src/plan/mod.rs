@@ -38,7 +38,7 @@ pub use report::{Held, Orphan, Report, Situation, Waiting};
 
 use draft::Draft;
 use guards::Budget;
-use locate::Fleet;
+use locate::{Fleet, Seen};
 
 /// Everything that one turn does: complete values, nothing left to choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,6 +166,12 @@ fn decide(
     verdict::close_intent(draft, &seen, snapshot, budget);
     let seen = locate::locate(draft, snapshot, fleet);
     locate::follow(draft, &seen, snapshot);
+    let seen = locate::locate(draft, snapshot, fleet);
+    if let Seen::Live(_) = seen {
+        // One that was claimed just now is followed like any other.
+        locate::follow(draft, &seen, snapshot);
+    }
+    life::forget_if_asked(draft, &seen);
     let seen = locate::locate(draft, snapshot, fleet);
     life::turn(draft, &seen, snapshot, policy);
     let situation = converge::converge(draft, &seen, snapshot, policy, fleet, budget);

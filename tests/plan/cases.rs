@@ -1,0 +1,553 @@
+//! Small domains from which snapshots are made: one feature's row, memory and environment, each part one of a few.
+
+use std::collections::BTreeMap;
+
+use beansprout::model::names::{binding, cname_prefix, environment_name};
+use beansprout::model::{
+    Address, Answer, ApplicationName, Artifact, Ask, Attempt, BindingAnswer, Deployed, Digest, EndReason, Entry,
+    Environment, EnvironmentId, EnvironmentStatus, Failure, Feature, FeatureName, GuardLedger, Health, Home,
+    ImageAnswer, Intent, IntentKind, Ledger, Life, Record, RecordRow, Refusal, RefusalClass, Reply, RequestId,
+    ServiceEvent, Severity, Snapshot, SpecRow, StoreId, VersionLabel, deployable_hash, spec_hash,
+};
+use beansprout::plan::{Memory, Policy, plan};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::sim::world::feature;
+
+pub(super) fn now() -> Timestamp {
+    "2026-01-05T12:00:00Z".parse().unwrap()
+}
+
+pub(super) fn ago(seconds: i64) -> Timestamp {
+    now() - SignedDuration::from_secs(seconds)
+}
+
+pub(super) fn policy() -> Policy {
+    Policy { application: Some(shop()), ..Policy::default() }
+}
+
+pub(super) fn shop() -> ApplicationName {
+    ApplicationName::new("shop")
+}
+
+fn store() -> StoreId {
+    StoreId::new("store-1")
+}
+
+/// A snapshot of nothing.
+pub(super) fn blank() -> Snapshot {
+    Snapshot {
+        now: now(),
+        skew: SignedDuration::ZERO,
+        home: Home {
+            store: store(),
+            installation: "test".to_owned(),
+            account: Some("123456789012".to_owned()),
+            region: "eu-central-1".to_owned(),
+            bucket: "bucket".to_owned(),
+        },
+        epoch: Some(7),
+        fleet: Answer::Known(BTreeMap::new()),
+        features: BTreeMap::new(),
+        images: BTreeMap::new(),
+        bindings: BTreeMap::new(),
+        missing: BTreeMap::new(),
+        options: BTreeMap::new(),
+        events: Answer::Known(Vec::new()),
+        addresses: BTreeMap::new(),
+        platform: Answer::Known("64bit Amazon Linux 2023 v4.7.0 running Docker".to_owned()),
+        guards: GuardLedger::default(),
+        paused: None,
+    }
+}
+
+/// Where the environment is and what is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Nothing in the ledger; nobody bears the name.
+    Nothing,
+    /// Nothing in the ledger; somebody bears the name.
+    Stranger(Look),
+    /// The ledger has the name alone; nobody bears it.
+    Absent,
+    /// The ledger has the name alone; somebody bears it, with these tags.
+    Bearer(Look, Tags),
+    /// The ledger has the id, which is listed.
+    Listed(Look),
+    /// The ledger has the id, which is not listed; the read by id says this.
+    Unlisted(ById),
+    /// The listing gave no answer.
+    Gap,
+}
+
+/// What a listing shows of an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Launching,
+    Updating,
+    /// Ready with the wanted label.
+    Ready(Health),
+    /// Ready with another label.
+    ReadyOld,
+    Terminating,
+    Terminated,
+    Strange,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tags {
+    Ours,
+    Others,
+    None,
+    Gap,
+    Unasked,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ById {
+    Unasked,
+    Gap,
+    Nothing,
+    Found(Look),
+}
+
+pub(super) const LOOKS: [Look; 9] = [
+    Look::Launching,
+    Look::Updating,
+    Look::Ready(Health::Green),
+    Look::Ready(Health::Red),
+    Look::Ready(Health::Grey),
+    Look::ReadyOld,
+    Look::Terminating,
+    Look::Terminated,
+    Look::Strange,
+];
+
+pub(super) fn places() -> Vec<Place> {
+    let mut places = vec![Place::Nothing, Place::Absent, Place::Gap];
+    for look in LOOKS {
+        places.extend([Place::Stranger(look), Place::Listed(look), Place::Unlisted(ById::Found(look))]);
+        for tags in [Tags::Ours, Tags::Others, Tags::None, Tags::Gap, Tags::Unasked] {
+            places.push(Place::Bearer(look, tags));
+        }
+    }
+    places.extend([ById::Unasked, ById::Gap, ById::Nothing].map(Place::Unlisted));
+    places
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Launch,
+    Configure,
+    Deploy,
+    Terminate,
+}
+
+pub(super) const KINDS: [Kind; 4] = [Kind::Launch, Kind::Configure, Kind::Deploy, Kind::Terminate];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answered {
+    Unknown,
+    Accepted,
+    Refused(RefusalClass),
+}
+
+pub(super) const REFUSALS: [RefusalClass; 8] = [
+    RefusalClass::NotNow,
+    RefusalClass::NameTaken,
+    RefusalClass::CnameTaken,
+    RefusalClass::NotFound,
+    RefusalClass::Quota,
+    RefusalClass::Denied,
+    RefusalClass::Invalid,
+    RefusalClass::Unproven,
+];
+
+/// What became of the last call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    Idle,
+    /// Open since this many seconds.
+    Open(Kind, Answered, i64),
+    /// Failed a minute ago; due in this many seconds, or never.
+    Failed(Kind, Option<i64>, bool),
+}
+
+pub(super) fn lasts() -> Vec<Last> {
+    let mut lasts = vec![Last::Idle];
+    for kind in KINDS {
+        for age in [5, 90, 7200] {
+            lasts.push(Last::Open(kind, Answered::Unknown, age));
+            lasts.push(Last::Open(kind, Answered::Accepted, age));
+        }
+        lasts.extend(REFUSALS.map(|class| Last::Open(kind, Answered::Refused(class), 5)));
+        lasts.extend([Last::Failed(kind, None, false), Last::Failed(kind, Some(60), false)]);
+        lasts.extend([Last::Failed(kind, Some(-1), false), Last::Failed(kind, Some(-1), true)]);
+    }
+    lasts
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alive {
+    New,
+    Young,
+    /// Past its time to live.
+    Old,
+    Ending(EndReason),
+    Expired,
+    Deleted,
+}
+
+pub(super) const LIVES: [Alive; 8] = [
+    Alive::New,
+    Alive::Young,
+    Alive::Old,
+    Alive::Ending(EndReason::Expired),
+    Alive::Ending(EndReason::Deleted),
+    Alive::Ending(EndReason::Vanished),
+    Alive::Expired,
+    Alive::Deleted,
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Row {
+    Same,
+    /// Another image and another instance type.
+    Changed,
+    Protected,
+    /// Gone for this many seconds.
+    Absent(i64),
+    Unreadable,
+}
+
+pub(super) const ROWS: [Row; 6] =
+    [Row::Same, Row::Changed, Row::Protected, Row::Absent(0), Row::Absent(4000), Row::Unreadable];
+
+/// What else may differ; walked in rotation where not every combination is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rest {
+    pub(super) image: usize,
+    pub(super) ask: usize,
+    pub(super) event: usize,
+    pub(super) address: usize,
+    pub(super) options: usize,
+    pub(super) dirty: bool,
+    pub(super) moved: bool,
+}
+
+impl Rest {
+    /// The `n`th combination, all of them in turn.
+    pub(super) fn nth(n: usize) -> Self {
+        let mut n = n;
+        let mut next = |of: usize| {
+            let part = n % of;
+            n /= of;
+            part
+        };
+        Self {
+            dirty: next(2) == 1,
+            moved: next(2) == 1,
+            image: next(3),
+            ask: next(6),
+            event: next(3),
+            address: next(3),
+            options: next(3),
+        }
+    }
+
+    /// The ask for protection, which keeps a missing row from mattering.
+    pub(super) const PROTECTION: usize = 3;
+
+    /// How many there are.
+    pub(super) const ALL: usize = 2 * 2 * 3 * 6 * 3 * 3 * 3;
+
+    /// Nothing out of the ordinary.
+    pub(super) fn plain() -> Self {
+        Self { image: 0, ask: 0, event: 0, address: 0, options: 0, dirty: false, moved: false }
+    }
+}
+
+/// One feature's part of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Case {
+    pub(super) place: Place,
+    pub(super) last: Last,
+    pub(super) life: Alive,
+    pub(super) row: Row,
+    pub(super) rest: Rest,
+}
+
+/// A feature with its memory after a first plan, from which cases are made.
+#[derive(Clone, Debug)]
+pub(super) struct Seedling {
+    pub(super) name: FeatureName,
+    feature: Feature,
+    record: Record,
+}
+
+impl Seedling {
+    pub(super) fn new(name: &str) -> Self {
+        let feature = feature(name, "login-41", "2h");
+        let mut snapshot = blank();
+        with_answers(&mut snapshot, &feature.metadata.name, Rest::plain());
+        let entry = Entry { spec: present(&feature), record: RecordRow::Absent };
+        snapshot.features.insert(feature.metadata.name.clone(), entry);
+        let plan = plan(&snapshot, &policy());
+        let step = &plan.steps[&feature.metadata.name];
+        let Memory::Write(record, _) = &step.memory else { panic!("a first plan writes: {step:?}") };
+        Self { name: feature.metadata.name.clone(), feature, record: (**record).clone() }
+    }
+
+    fn id(&self) -> EnvironmentId {
+        EnvironmentId::new(format!("e-{}", self.name.as_str().replace('/', "")))
+    }
+
+    fn label(&self) -> VersionLabel {
+        self.record.wanted.as_ref().unwrap().label.clone()
+    }
+
+    /// Enters a case into a snapshot.
+    pub(super) fn enter(&self, case: &Case, snapshot: &mut Snapshot) {
+        with_answers(snapshot, &self.name, case.rest);
+        self.enter_place(case, snapshot);
+        let entry = Entry { spec: self.row(case.row), record: self.memory(case) };
+        if entry.spec != SpecRow::Absent || entry.record != RecordRow::Absent {
+            snapshot.features.insert(self.name.clone(), entry);
+        }
+        let event = ["", "Failed to deploy application.", "Successfully launched environment: x"][case.rest.event];
+        if let (Answer::Known(events), false) = (&mut snapshot.events, event.is_empty()) {
+            events.push(ServiceEvent {
+                at: ago(3),
+                environment: Some(environment_name("f-", &store(), &shop(), &self.name)),
+                request: Some(RequestId::new("request")),
+                severity: Severity::Error,
+                message: event.to_owned(),
+            });
+        }
+    }
+
+    fn environment(&self, look: Look, moved: bool) -> Environment {
+        let (status, health) = match look {
+            Look::Launching => (EnvironmentStatus::Launching, Health::Grey),
+            Look::Updating => (EnvironmentStatus::Updating, Health::Green),
+            Look::Ready(health) => (EnvironmentStatus::Ready, health),
+            Look::ReadyOld => (EnvironmentStatus::Ready, Health::Green),
+            Look::Terminating => (EnvironmentStatus::Terminating, Health::Grey),
+            Look::Terminated => (EnvironmentStatus::Terminated, Health::Grey),
+            Look::Strange => (EnvironmentStatus::Other("Reticulating".to_owned()), Health::Unknown),
+        };
+        let label = if look == Look::ReadyOld { VersionLabel::new("older") } else { self.label() };
+        let name = environment_name("f-", &store(), &shop(), &self.name);
+        Environment {
+            id: self.id(),
+            arn: Some(format!("arn:{name}")),
+            name,
+            application: shop(),
+            status,
+            health,
+            label: Some(label),
+            cname: Some("login.example.com".to_owned()),
+            created: Some(ago(9000)),
+            updated: Some(if moved { ago(1) } else { ago(8000) }),
+        }
+    }
+
+    fn enter_place(&self, case: &Case, snapshot: &mut Snapshot) {
+        let mut list = |look| {
+            let environment = self.environment(look, case.rest.moved);
+            if let Answer::Known(fleet) = &mut snapshot.fleet {
+                fleet.insert(environment.id.clone(), environment);
+            }
+        };
+        match case.place {
+            Place::Nothing | Place::Absent => {}
+            Place::Stranger(look) | Place::Listed(look) => list(look),
+            Place::Bearer(look, tags) => {
+                list(look);
+                let name = environment_name("f-", &store(), &shop(), &self.name);
+                let answer = match tags {
+                    Tags::Ours => BindingAnswer::Bears(binding(&store(), &shop(), &name)),
+                    Tags::Others => BindingAnswer::Bears("somebody-else".to_owned()),
+                    Tags::None => BindingAnswer::None,
+                    Tags::Gap => BindingAnswer::Gap("denied".to_owned()),
+                    Tags::Unasked => return,
+                };
+                snapshot.bindings.insert(self.id(), answer);
+            }
+            Place::Unlisted(read) => {
+                let answer = match read {
+                    ById::Unasked => return,
+                    ById::Gap => Answer::Gap("denied".to_owned()),
+                    ById::Nothing => Answer::Known(None),
+                    ById::Found(look) => Answer::Known(Some(self.environment(look, case.rest.moved))),
+                };
+                snapshot.missing.insert(self.id(), answer);
+            }
+            Place::Gap => snapshot.fleet = Answer::Gap("no answer".to_owned()),
+        }
+        let wanted = self.record.wanted.as_ref().unwrap().options.clone();
+        let options = match case.rest.options {
+            0 => return,
+            1 => Answer::Known(wanted),
+            _ => Answer::Known(BTreeMap::new()),
+        };
+        snapshot.options.insert(self.id(), options);
+    }
+
+    fn row(&self, row: Row) -> SpecRow {
+        let mut feature = self.feature.clone();
+        match row {
+            Row::Same => {}
+            Row::Changed => {
+                feature.spec.image = Some("shop-web:login-42".to_owned());
+                feature.spec.instance_type = Some("t3.small".to_owned());
+            }
+            Row::Protected => feature.spec.protect = true,
+            Row::Absent(_) => return SpecRow::Absent,
+            Row::Unreadable => return SpecRow::Unreadable { why: "no JSON".to_owned() },
+        }
+        present(&feature)
+    }
+
+    /// The memory of the case; none where nothing at all is remembered.
+    fn memory(&self, case: &Case) -> RecordRow {
+        let mut record = self.record.clone();
+        let ledger = record.identity.ledger.clone().unwrap();
+        record.identity.ledger = match case.place {
+            Place::Nothing | Place::Stranger(_) => None,
+            Place::Absent | Place::Bearer(..) => Some(ledger),
+            Place::Listed(_) | Place::Unlisted(_) | Place::Gap => Some(Ledger {
+                id: Some(self.id()),
+                arn: Some("arn".to_owned()),
+                was_ready: true,
+                dirty: case.rest.dirty,
+                applied: record.wanted.as_ref().unwrap().options.clone(),
+                missing_since: matches!(case.place, Place::Unlisted(_)).then(|| ago(600)),
+                url: record.wanted.as_ref().map(|wanted| wanted.url.clone()),
+                ..ledger
+            }),
+        };
+        record.attempt = self.attempt(case.last);
+        record.life = self.life(case.life);
+        if case.life != Alive::New {
+            let wanted = record.wanted.clone().unwrap();
+            record.deployed = Some(Deployed {
+                label: wanted.label,
+                content: wanted.content,
+                image: wanted.image,
+                digest: wanted.digest,
+                commit: None,
+                generation: record.generation,
+                at: ago(7000),
+            });
+        }
+        record.vanished = match case.row {
+            Row::Absent(0) | Row::Same | Row::Changed | Row::Protected | Row::Unreadable => None,
+            Row::Absent(seconds) => Some(ago(seconds)),
+        };
+        let artifact = Artifact {
+            application: shop(),
+            bucket: "bucket".to_owned(),
+            key: "older".to_owned(),
+            doomed: Some(ago(9000)),
+        };
+        record.artifacts.insert(VersionLabel::new("older"), artifact);
+        let ask = Ask { what: (), by: "tester".to_owned(), at: now(), why: None };
+        match case.rest.ask {
+            1 => record.asks.renewals = 1,
+            2 => record.asks.deletion = Some(ask),
+            Rest::PROTECTION => record.asks.protection = Some(Ask { what: true, by: ask.by, at: ask.at, why: None }),
+            4 => record.asks.forget = Some(ask),
+            5 => {
+                let extension = SignedDuration::from_hours(48);
+                record.asks.extension = Some(Ask { what: extension, by: ask.by, at: ask.at, why: None });
+            }
+            _ => {}
+        }
+        record.creates = Vec::new();
+        RecordRow::Present { record: Box::new(record), version: 3 }
+    }
+
+    fn kind(&self, kind: Kind) -> IntentKind {
+        match kind {
+            Kind::Launch => IntentKind::Launch { label: self.label() },
+            Kind::Configure => IntentKind::Configure,
+            Kind::Deploy => IntentKind::Deploy { label: self.label() },
+            Kind::Terminate => IntentKind::Terminate,
+        }
+    }
+
+    fn attempt(&self, last: Last) -> Attempt {
+        match last {
+            Last::Idle => Attempt::Idle,
+            Last::Open(kind, answered, age) => Attempt::Open(Intent {
+                kind: self.kind(kind),
+                generation: self.record.generation,
+                epoch: 7,
+                at: ago(age),
+                due: ago(age) + SignedDuration::from_mins(30),
+                tries: 0,
+                updated_before: Some(ago(8000)),
+                reply: match answered {
+                    Answered::Unknown => Reply::Unknown,
+                    Answered::Accepted => Reply::Accepted { request: Some(RequestId::new("request")) },
+                    Answered::Refused(class) => Reply::Refused(Refusal { class, message: "no".to_owned() }),
+                },
+            }),
+            Last::Failed(kind, due, blocked) => Attempt::Failed(Failure {
+                kind: self.kind(kind),
+                generation: self.record.generation,
+                digest: self.record.wanted.as_ref().unwrap().digest.clone(),
+                tries: 1,
+                at: ago(60),
+                retry_at: due.map(|seconds| ago(-seconds)),
+                blocked,
+                message: "it failed".to_owned(),
+            }),
+        }
+    }
+
+    fn life(&self, life: Alive) -> Life {
+        let hash = Some(deployable_hash(&self.feature));
+        match life {
+            Alive::New => Life::Wanted { since: None, renewals: 0 },
+            Alive::Young => Life::Wanted { since: Some(ago(600)), renewals: 0 },
+            Alive::Old => Life::Wanted { since: Some(ago(7300)), renewals: 0 },
+            Alive::Ending(reason) => Life::Ending { reason, hash, renewals: 0, since: Some(ago(7300)) },
+            Alive::Expired => Life::Expired { hash, at: ago(600), renewals: 0 },
+            Alive::Deleted => Life::Deleted { hash, at: ago(600), renewals: 0 },
+        }
+    }
+}
+
+fn present(feature: &Feature) -> SpecRow {
+    SpecRow::Present {
+        hash: spec_hash(feature),
+        deployable: deployable_hash(feature),
+        feature: Box::new(feature.clone()),
+        version: 1,
+    }
+}
+
+/// What registries and the DNS say, for whatever the feature may want.
+fn with_answers(snapshot: &mut Snapshot, name: &FeatureName, rest: Rest) {
+    for tag in ["login-41", "login-42"] {
+        let digest = Digest::new(format!("sha256:{tag}"));
+        let answer = match rest.image {
+            0 => ImageAnswer::Found { pinned: format!("registry/shop-web@{digest}"), digest },
+            1 => ImageAnswer::Absent { why: "no such tag".to_owned() },
+            _ => ImageAnswer::Gap("no answer".to_owned()),
+        };
+        snapshot.images.insert(format!("shop-web:{tag}"), answer);
+    }
+    for n in 0..4 {
+        let prefix = cname_prefix(&store(), &shop(), name, n);
+        let host = format!("{prefix}.eu-central-1.elasticbeanstalk.com");
+        let answer = match rest.address {
+            0 => Answer::Known(Address { available: true, host }),
+            1 => Answer::Known(Address { available: false, host }),
+            _ => Answer::Gap("no answer".to_owned()),
+        };
+        snapshot.addresses.insert(prefix, answer);
+    }
+}

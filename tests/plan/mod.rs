@@ -1,0 +1,7 @@
+//! The planner by itself: every combination of a small world, random larger ones, and its table arm by arm.
+
+mod cases;
+mod idempotence;
+mod predicates;
+mod small_scope;
+mod verdicts;
