@@ -3,8 +3,8 @@
 mod cli;
 mod contract;
 mod e2e;
-mod provider;
 mod plan;
+mod provider;
 mod rules;
 mod sim;
 mod spec;

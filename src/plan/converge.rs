@@ -16,8 +16,8 @@ use super::{Action, Plan};
 use crate::model::names::{binding, cname_prefix, environment_name};
 use crate::model::not_yet;
 use crate::model::{
-    Address, Answer, ApplicationName, Attempt, Configure, Deploy, EndReason, Environment, EnvironmentStatus, Feature, Heal,
-    Health, Intent, IntentKind, Ledger, Life, OptionKey, Reply, Severity, Snapshot, Terminate,
+    Address, Answer, ApplicationName, Attempt, Configure, Deploy, EndReason, Environment, EnvironmentStatus,
+    Feature, Heal, Health, Intent, IntentKind, Ledger, Life, OptionKey, Reply, Severity, Snapshot, Terminate,
 };
 
 /// Decides the one call of a feature, or says why there is none.

@@ -1,5 +1,7 @@
-//! What events say of an operation. Beanstalk's events have no ids, may come
+//! What events and settings say of an operation. Beanstalk's events have no ids, may come
 //! late, twice or out of order, and a single ERROR on the way is no verdict.
+
+use std::collections::BTreeSet;
 
 use crate::model::{Environment, Intent, Reply, ServiceEvent, Severity, Snapshot};
 
@@ -62,3 +64,33 @@ const FAILURES: [&str; 10] = [
 ];
 
 const SUCCESSES: [&str; 2] = ["Successfully launched environment", "was deployed to running EC2 instances"];
+
+/// Whether a setting shows a value, in whatever way Beanstalk writes it: `true`
+/// comes back as `True`, lists of subnets or groups in another order, and an
+/// empty value not at all.
+pub(super) fn same_value(live: Option<&String>, wanted: &str) -> bool {
+    let live = live.map_or("", String::as_str);
+    let parts =
+        |text: &str| -> BTreeSet<String> { text.split(',').map(|part| part.trim().to_owned()).collect() };
+    let truth = |text: &str| ["true", "false"].iter().any(|word| word.eq_ignore_ascii_case(text));
+    live == wanted
+        || (truth(wanted) && live.eq_ignore_ascii_case(wanted))
+        || (wanted.contains(',') && parts(live) == parts(wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_compared_as_beanstalk_writes_them() {
+        let same = |live: Option<&str>, wanted| same_value(live.map(str::to_owned).as_ref(), wanted);
+        assert!(same(Some("t3.small"), "t3.small"));
+        assert!(same(Some("True"), "true"));
+        assert!(same(Some("subnet-2, subnet-1"), "subnet-1,subnet-2"));
+        assert!(same(None, ""));
+        assert!(!same(None, "x"));
+        assert!(!same(Some("Debug"), "debug"));
+        assert!(!same(Some("subnet-1"), "subnet-1,subnet-2"));
+    }
+}

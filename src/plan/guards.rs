@@ -97,9 +97,8 @@ impl<'a> Budget<'a> {
     /// Passes every guard by its rule or by a person's approval. An approval
     /// is good for once, so it is used up only when all guards let pass.
     fn pass(&mut self, feature: &FeatureName, guards: &[(Guard, bool)]) -> Result<(), Guard> {
-        let approved = |guard: Guard| {
-            self.ledger.approved.get(&guard).is_some_and(|names| names.contains(feature))
-        };
+        let approved =
+            |guard: Guard| self.ledger.approved.get(&guard).is_some_and(|names| names.contains(feature));
         let stops = guards.iter().find(|(guard, holds)| !holds && !approved(*guard));
         if let Some((guard, _)) = stops {
             self.held.entry(*guard).or_default().push(feature.clone());

@@ -2,12 +2,10 @@
 //! function is one block of the table "intent kind × what is observed →
 //! verdict" in ARCHITECTURE, arm by arm.
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
-use super::evidence::{failure_event, has_success};
+use super::evidence::{failure_event, has_success, same_value};
 use super::guards::Budget;
 use super::locate::Seen;
 use super::policy::{ABSENCE, BLANK, NOT_NOW, PREFLIGHT, SETTLE, backoff, pace_key};
@@ -169,18 +167,6 @@ fn configure(draft: &Draft, intent: &Intent, seen: &Seen, snapshot: &Snapshot) -
         _ => {}
     }
     update_outcome(intent, environment, snapshot, "Beanstalk kept the previous settings.")
-}
-
-/// Whether a setting shows a value, in whatever way Beanstalk writes it: `true`
-/// comes back as `True`, lists of subnets or groups in another order, and an
-/// empty value not at all.
-fn same_value(live: Option<&String>, wanted: &str) -> bool {
-    let live = live.map_or("", String::as_str);
-    let parts = |text: &str| -> BTreeSet<String> { text.split(',').map(|part| part.trim().to_owned()).collect() };
-    let truth = |text: &str| ["true", "false"].iter().any(|word| word.eq_ignore_ascii_case(text));
-    live == wanted
-        || (truth(wanted) && live.eq_ignore_ascii_case(wanted))
-        || (wanted.contains(',') && parts(live) == parts(wanted))
 }
 
 /// Whether an update that shows no success failed, never arrived, or needs

@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::cases::{Case, LIVES, Place, ROWS, Rest, Seedling, ago, blank, lasts, places, policy};
+use super::cases::{Seedling, ago, blank, policy};
+use super::domains::{Case, LIVES, Place, ROWS, Rest, lasts, places};
 use super::predicates::{blind, breaches, leftovers};
 
 const NAMES: [&str; 4] = ["feature/a", "feature/b", "feature/c", "feature/d"];

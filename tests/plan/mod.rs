@@ -1,6 +1,7 @@
 //! The planner by itself: every combination of a small world, random larger ones, and its table arm by arm.
 
 mod cases;
+mod domains;
 mod idempotence;
 mod predicates;
 mod small_scope;

@@ -2,7 +2,8 @@
 
 use beansprout::model::names::binding;
 use beansprout::model::{
-    Answer, Attempt, BindingAnswer, Entry, Environment, EnvironmentStatus, Life, Record, RecordRow, Reply, Snapshot, SpecRow,
+    Answer, Attempt, BindingAnswer, Entry, Environment, EnvironmentStatus, Life, Record, RecordRow, Reply,
+    Snapshot, SpecRow,
 };
 use beansprout::plan::{Action, Memory, Plan, Policy, Step, check, plan};
 
@@ -25,8 +26,10 @@ fn after<'a>(entry: &'a Entry, step: &'a Step) -> Option<&'a Record> {
 
 /// Every breach of a rule in a plan.
 pub(super) fn breaches(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
-    let mut found: Vec<String> =
-        check(snapshot, plan).into_iter().map(|violation| format!("the checker: {}", violation.what)).collect();
+    let mut found: Vec<String> = check(snapshot, plan)
+        .into_iter()
+        .map(|violation| format!("the checker: {}", violation.what))
+        .collect();
     for (name, step) in &plan.steps {
         let entry = &snapshot.features[name];
         let mut must = |holds: bool, what: &str| {
@@ -52,9 +55,13 @@ pub(super) fn breaches(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
                 must(new.is_some_and(|new| new.open().is_none()), "tidying beside a call");
             }
             Action::Launch(_, version, request) => {
-                must(live(snapshot).all(|live| live.name != request.name), "a launch under a name that lives");
+                must(
+                    live(snapshot).all(|live| live.name != request.name),
+                    "a launch under a name that lives",
+                );
                 must(matches!(entry.spec, SpecRow::Present { .. }), "a launch that no row wants");
-                let known = old.and_then(|old| old.identity.ledger.as_ref()).and_then(|ledger| ledger.id.as_ref());
+                let known =
+                    old.and_then(|old| old.identity.ledger.as_ref()).and_then(|ledger| ledger.id.as_ref());
                 let gone = seen.is_some_and(|seen| seen.status == EnvironmentStatus::Terminated);
                 let forgotten = old.is_some_and(|old| old.asks.forget.is_some());
                 let ended = open.is_some_and(|intent| {
@@ -63,7 +70,10 @@ pub(super) fn breaches(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
                     intent.kind == beansprout::model::IntentKind::Terminate && (accepted || refused)
                 });
                 must(known.is_none() || gone || forgotten || ended, "a launch beside one that may live");
-                must(new.is_some_and(|new| new.artifacts.contains_key(&version.label)), "a version unknown to the record");
+                must(
+                    new.is_some_and(|new| new.artifacts.contains_key(&version.label)),
+                    "a version unknown to the record",
+                );
             }
             Action::Configure(request) => {
                 ready(&mut must, new, seen.or_else(|| claimed(snapshot, old)), &request.id, false);
@@ -120,9 +130,11 @@ fn claimed<'a>(snapshot: &'a Snapshot, record: Option<&Record>) -> Option<&'a En
 /// Whether what is observed allows an end of the call at all: a definite no, or an environment that is not in motion,
 /// or none to be seen after the time that a call may take.
 fn closed(snapshot: &Snapshot, record: Option<&Record>, intent: &beansprout::model::Intent) -> bool {
-    if matches!(intent.reply, Reply::Refused(_)) || record.is_some_and(|record| record.asks.forget.is_some()) {
+    if matches!(intent.reply, Reply::Refused(_)) || record.is_some_and(|record| record.asks.forget.is_some())
+    {
         return true;
     }
+    let age = snapshot.now.duration_since(intent.at).as_secs();
     // Names are unique: whoever bears ours and somebody else's tag, or none for long, says that our create made nothing.
     let stranger = claimed(snapshot, record).is_some_and(|bearer| {
         let expected = binding(&snapshot.home.store, &bearer.application, &bearer.name);
@@ -135,8 +147,8 @@ fn closed(snapshot: &Snapshot, record: Option<&Record>, intent: &beansprout::mod
     if stranger {
         return true;
     }
-    let age = snapshot.now.duration_since(intent.at).as_secs();
-    match record.and_then(|record| environment(snapshot, record).or_else(|| claimed(snapshot, Some(record)))) {
+    match record.and_then(|record| environment(snapshot, record).or_else(|| claimed(snapshot, Some(record))))
+    {
         Some(environment) => {
             matches!(environment.status, EnvironmentStatus::Ready | EnvironmentStatus::Terminated)
         }
@@ -153,11 +165,14 @@ pub(super) fn applied(snapshot: &Snapshot, plan: &Plan) -> Snapshot {
         match &step.memory {
             Memory::Keep => {}
             Memory::Write(record, version) => {
-                entry.record = RecordRow::Present { record: record.clone(), version: version.unwrap_or(0) + 1 };
+                entry.record =
+                    RecordRow::Present { record: record.clone(), version: version.unwrap_or(0) + 1 };
             }
             Memory::Forget(_) => entry.record = RecordRow::Absent,
         }
-        if let (Some(Action::Tidy(remains)), RecordRow::Present { record, .. }) = (&step.action, &mut entry.record) {
+        if let (Some(Action::Tidy(remains)), RecordRow::Present { record, .. }) =
+            (&step.action, &mut entry.record)
+        {
             record.artifacts.retain(|label, _| remains.iter().all(|remains| remains.label != *label));
         }
         if entry.record == RecordRow::Absent && entry.spec == SpecRow::Absent {
@@ -173,7 +188,8 @@ pub(super) fn leftovers(snapshot: &Snapshot, policy: &Policy, first: &Plan) -> O
     let second = plan(&next, policy);
     // What a sweep leaves may be forgotten at once; that is one more step, and then there is none.
     let tidied = first.steps.values().any(|step| matches!(step.action, Some(Action::Tidy(_))));
-    let forgets = second.steps.values().all(|step| matches!(step.memory, Memory::Forget(_)) && step.action.is_none());
+    let forgets =
+        second.steps.values().all(|step| matches!(step.memory, Memory::Forget(_)) && step.action.is_none());
     if second.steps.is_empty() || (tidied && forgets) {
         return None;
     }

@@ -1,7 +1,8 @@
 //! One feature in every combination: where its environment is × what became of the last call × its life × its row,
 //! with everything else in rotation.
 
-use super::cases::{Case, LIVES, Place, ROWS, Rest, Seedling, blank, lasts, places, policy};
+use super::cases::{Seedling, blank, policy};
+use super::domains::{Case, LIVES, Place, ROWS, Rest, lasts, places};
 use super::predicates::{breaches, leftovers};
 use beansprout::plan::plan;
 

@@ -4,9 +4,8 @@
 use beansprout::model::{Attempt, Health, Record, RefusalClass, Snapshot};
 use beansprout::plan::{Memory, plan};
 
-use super::cases::{
-    Alive, Answered, ById, Case, Kind, Last, Look, Place, Rest, Row, Seedling, Tags, ago, blank, policy,
-};
+use super::cases::{Seedling, ago, blank, policy};
+use super::domains::{Alive, Answered, ById, Case, Kind, Last, Look, Place, Rest, Row, Tags};
 use super::predicates::still_open;
 use Answered::{Accepted, Refused, Unknown};
 use Kind::{Configure, Deploy, Launch, Terminate};
@@ -63,7 +62,8 @@ fn rest(sign: Sign) -> Rest {
 
 fn judge(kind: Kind, answered: Answered, age: i64, place: Place, sign: Sign) -> (Outcome, Record) {
     let life = if kind == Launch { Alive::New } else { Alive::Young };
-    let case = Case { place, last: Last::Open(kind, answered, age), life, row: Row::Absent(0), rest: rest(sign) };
+    let case =
+        Case { place, last: Last::Open(kind, answered, age), life, row: Row::Absent(0), rest: rest(sign) };
     let mut snapshot: Snapshot = blank();
     let seedling = Seedling::new("feature/login");
     seedling.enter(&case, &mut snapshot);
@@ -121,7 +121,14 @@ fn table() -> Vec<Arm> {
         (Launch, Unknown, SETTLED, Place::Bearer(READY, Tags::Gap), Sign::None, Wait),
         (Launch, Refused(RefusalClass::CnameTaken), YOUNG, Place::Absent, Sign::None, Refuted),
         (Launch, Refused(RefusalClass::NameTaken), YOUNG, Place::Absent, Sign::None, Blocked),
-        (Launch, Refused(RefusalClass::NameTaken), YOUNG, Place::Bearer(READY, Tags::Unasked), Sign::None, Wait),
+        (
+            Launch,
+            Refused(RefusalClass::NameTaken),
+            YOUNG,
+            Place::Bearer(READY, Tags::Unasked),
+            Sign::None,
+            Wait,
+        ),
         // Deployment
         (Deploy, Accepted, SETTLED, listed(Look::Updating), Sign::None, Wait),
         (Deploy, Accepted, YOUNG, listed(READY), Sign::None, Applied),

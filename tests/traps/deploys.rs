@@ -29,7 +29,8 @@ async fn a_launch_that_ends_ready_and_red_is_no_success() {
     trap.expect_no_call(30 * MINUTE).await;
 
     trap.apply(feature("feature/login", "login-41", "2h")).await;
-    trap.expect("a good image mends it", async |sim: &Sim| runs(sim, "feature/login", "login-41").await).await;
+    trap.expect("a good image mends it", async |sim: &Sim| runs(sim, "feature/login", "login-41").await)
+        .await;
     assert_eq!(trap.aws(|world| world.environments.len()), 1);
     trap.end().await;
 }
@@ -92,7 +93,7 @@ async fn going_back_with_a_settings_change_in_between_deploys_again() {
 async fn a_failed_pre_flight_is_not_tried_again_and_costs_nothing() {
     let mut with = options();
     with.policy.instance_profile = "missing-profile".to_owned();
-    let trap = Trap::given_with(with).await;
+    let mut trap = Trap::given_with(with).await;
     trap.apply(feature("feature/login", "login-41", "2d")).await;
     trap.until_phase("feature/login", "Failed").await;
     let status = trap.status("feature/login").await.unwrap();
@@ -103,13 +104,12 @@ async fn a_failed_pre_flight_is_not_tried_again_and_costs_nothing() {
     assert!(calls <= 60 + 4 * 60, "{calls} calls in a quiet hour");
     assert_eq!(trap.calls("CreateEnvironment").len(), 1);
 
-    let mut mended = feature("feature/login", "login-41", "2d");
-    mended.spec.settings = vec![beansprout::model::Setting {
-        namespace: "aws:autoscaling:launchconfiguration".to_owned(),
-        option: "IamInstanceProfile".to_owned(),
-        value: "shop-profile".to_owned(),
-    }];
-    trap.apply(mended).await;
+    // A person mends the configuration, and somebody pushes.
+    trap.stop().await;
+    trap.options.policy.instance_profile = "shop-profile".to_owned();
+    trap.run().await;
+    trap.expect_no_call(HOUR).await;
+    trap.apply(feature("feature/login", "login-42", "2d")).await;
     trap.until_phase("feature/login", "Ready").await;
     trap.end().await;
 }
@@ -264,7 +264,8 @@ async fn a_bundle_and_a_version_that_others_deleted_are_made_again() {
         .send()
         .await
         .unwrap();
-    let bucket = trap.aws(|world| format!("elasticbeanstalk-{}-{}", crate::sim::world::REGION, world.account));
+    let bucket =
+        trap.aws(|world| format!("elasticbeanstalk-{}-{}", crate::sim::world::REGION, world.account));
     hand.s3.delete_object().bucket(bucket).key(&key).send().await.unwrap();
     trap.expect_no_call(HOUR).await;
     assert_eq!(trap.phase("feature/login").await, "Ready", "what runs needs neither");

@@ -30,7 +30,8 @@ async fn given_expired() -> Trap {
 async fn given_terminating() -> Trap {
     let trap = Trap::given_ready(&["feature/login"]).await;
     trap.delete("feature/login").await;
-    trap.expect("it is being taken down", async |sim: &Sim| sim.calls("TerminateEnvironment").len() == 1).await;
+    trap.expect("it is being taken down", async |sim: &Sim| sim.calls("TerminateEnvironment").len() == 1)
+        .await;
     trap
 }
 
@@ -216,7 +217,8 @@ async fn a_pause_stops_every_call_and_counts_none() {
     assert!(marks.is_none_or(|marks| marks.creates.len() <= 1), "what is not done is not counted");
 
     // SQLite has no way in the trait to delete a document: an empty value stands for no pause.
-    let put = Write::PutDocument { name: PAUSE_DOCUMENT.to_owned(), body: "null".to_owned(), expect: Expect::Any };
+    let put =
+        Write::PutDocument { name: PAUSE_DOCUMENT.to_owned(), body: "null".to_owned(), expect: Expect::Any };
     trap.commit(vec![put]).await;
     trap.expect("all goes on", async |sim: &Sim| {
         runs(sim, "feature/login", "login-42").await && runs(sim, "feature/new", "login-41").await

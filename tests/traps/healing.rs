@@ -109,7 +109,9 @@ async fn a_termination_that_fails_is_tried_again_until_it_works() {
 async fn what_nobody_can_see_is_frozen_until_a_person_says_forget() {
     let trap = Trap::given_ready(&["feature/login"]).await;
     let id = trap.environment_of("feature/login").await.id;
-    trap.aws(|world| world.sights.insert("controller".to_owned(), beansprout::emulator::world::Sight::Nothing));
+    trap.aws(|world| {
+        world.sights.insert("controller".to_owned(), beansprout::emulator::world::Sight::Nothing)
+    });
     trap.until_phase("feature/login", "Frozen").await;
     trap.delete("feature/login").await;
     trap.expect_no_call(2 * HOUR).await;

@@ -159,7 +159,8 @@ async fn what_we_may_not_do_is_told_and_goes_on_when_we_may() {
     trap.turn(HOUR - 2 * MINUTE).await;
     let calls = trap.calls("CreateEnvironment").len();
     assert!(calls <= 13, "{calls} calls in an hour");
-    trap.until(20 * MINUTE, "it is Ready", async |sim: &Sim| sim.phase("feature/login").await == "Ready").await;
+    trap.until(20 * MINUTE, "it is Ready", async |sim: &Sim| sim.phase("feature/login").await == "Ready")
+        .await;
 
     trap.emulator.faults(vec![during(HOUR, LISTING, Kind::Denied)]);
     trap.apply(feature("feature/login", "login-42", "2d")).await;

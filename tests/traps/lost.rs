@@ -92,11 +92,10 @@ async fn a_bundle_without_a_reply_is_put_once() {
 #[tokio::test(start_paused = true)]
 async fn a_create_that_arrives_after_it_was_given_up_is_found_by_its_tag() {
     let trap = Trap::given().await;
-    trap.emulator.faults(vec![Fault::on("CreateEnvironment", Kind::Late).by(600.0).once(), Fault {
-        from: Some(61.0),
-        until: Some(900.0),
-        ..Fault::on("CreateEnvironment", Kind::Unavailable)
-    }]);
+    trap.emulator.faults(vec![
+        Fault::on("CreateEnvironment", Kind::Late).by(600.0).once(),
+        Fault { from: Some(61.0), until: Some(900.0), ..Fault::on("CreateEnvironment", Kind::Unavailable) },
+    ]);
     trap.apply(feature("feature/login", "login-41", "2d")).await;
     trap.turn(5 * MINUTE).await;
     assert!(trap.live().is_empty());

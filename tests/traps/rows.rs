@@ -15,10 +15,9 @@ async fn approve(sim: &Sim, guard: Guard) {
     let held = fleet.held.into_iter().find(|held| held.guard == guard).expect("something is held");
     let document = sim.store.document(GUARDS_DOCUMENT).await.unwrap();
     let (mut ledger, expect) = match document {
-        Some(document) => (
-            serde_json::from_str::<GuardLedger>(&document.body).unwrap(),
-            Expect::Version(document.version),
-        ),
+        Some(document) => {
+            (serde_json::from_str::<GuardLedger>(&document.body).unwrap(), Expect::Version(document.version))
+        }
         None => (GuardLedger::default(), Expect::Absent),
     };
     ledger.approved.insert(guard, held.features);

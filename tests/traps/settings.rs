@@ -11,7 +11,8 @@ const VARIABLES: &str = "aws:elasticbeanstalk:application:environment";
 
 fn with_variables(tag: &str, variables: &[(&str, &str)]) -> Feature {
     let mut wanted = feature("feature/login", tag, "2d");
-    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), Variable::Text((*value).to_owned())));
+    let variables =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), Variable::Text((*value).to_owned())));
     wanted.spec.variables = variables.collect();
     wanted
 }
@@ -63,7 +64,10 @@ async fn what_we_once_set_is_removed_and_what_others_set_stays() {
     trap.apply(wanted).await;
     trap.until_phase("feature/login", "Ready").await;
     let id = trap.environment_of("feature/login").await.id;
-    assert_eq!(trap.environment_of("feature/login").await.setting("aws:autoscaling:asg", "MaxSize"), Some("1"));
+    assert_eq!(
+        trap.environment_of("feature/login").await.setting("aws:autoscaling:asg", "MaxSize"),
+        Some("1")
+    );
     let other = aws_sdk_elasticbeanstalk::types::ConfigurationOptionSetting::builder()
         .namespace(VARIABLES)
         .option_name("THEIRS")
