@@ -301,7 +301,8 @@ fn act(
         since: snapshot.now,
         kind: kind.clone(),
     };
-    let (reason, message) = announcement(&kind);
+    let image = draft.record.wanted.as_ref().map(|wanted| wanted.image.as_str());
+    let (reason, message) = announcement(&kind, image);
     draft.tell(Severity::Info, reason, message);
     let intent = Intent {
         kind,
@@ -317,13 +318,12 @@ fn act(
     Situation::Acts(waiting)
 }
 
-fn announcement(kind: &IntentKind) -> (&'static str, String) {
+fn announcement(kind: &IntentKind, image: Option<&str>) -> (&'static str, String) {
+    let image = image.unwrap_or("what is wanted");
     match kind {
-        IntentKind::Launch { label } => {
-            ("Launching", format!("Its environment is being made, with {label}."))
-        }
+        IntentKind::Launch { .. } => ("Launching", format!("Its environment is being made, with {image}.")),
         IntentKind::Configure => ("Configuring", "Its settings are being changed.".to_owned()),
-        IntentKind::Deploy { label } => ("Deploying", format!("{label} is being deployed.")),
+        IntentKind::Deploy { .. } => ("Deploying", format!("{image} is being deployed.")),
         IntentKind::Terminate => ("Terminating", "Its environment is being taken down.".to_owned()),
     }
 }

@@ -346,7 +346,7 @@ fn applied(draft: &mut Draft, intent: &Intent, now: Timestamp) {
         generation: intent.generation,
         at: now,
     });
-    draft.tell(Severity::Info, "Deployed", format!("{} is deployed as {label}.", wanted.image));
+    draft.tell(Severity::Info, "Deployed", format!("{} is deployed.", wanted.image));
 }
 
 /// Notes that the shown label proves nothing from here on.

@@ -154,14 +154,15 @@ fn operation(kind: &IntentKind) -> &'static str {
 
 /// What failed, in Beanstalk's own words, and what is true now.
 fn failed(failure: &Failure, record: &Record) -> String {
-    let quoted = format!("{:?}", failure.message);
+    // The full stop stands inside, as Beanstalk wrote it, or is added there.
+    let quoted = format!("\"{}.\"", failure.message.trim_end_matches('.'));
     let runs = record.deployed.as_ref().map(|deployed| deployed.image.clone());
     match (&failure.kind, runs) {
-        (IntentKind::Deploy { .. }, Some(runs)) => format!("Beanstalk rolled back to {runs}: {quoted}."),
-        (IntentKind::Deploy { .. }, None) => format!("The deployment failed: {quoted}."),
-        (IntentKind::Launch { .. }, _) => format!("The launch failed: {quoted}."),
-        (IntentKind::Configure, _) => format!("The settings were not taken: {quoted}."),
-        (IntentKind::Terminate, _) => format!("The termination failed: {quoted}."),
+        (IntentKind::Deploy { .. }, Some(runs)) => format!("Beanstalk rolled back to {runs}: {quoted}"),
+        (IntentKind::Deploy { .. }, None) => format!("The deployment failed: {quoted}"),
+        (IntentKind::Launch { .. }, _) => format!("The launch failed: {quoted}"),
+        (IntentKind::Configure, _) => format!("The settings were not taken: {quoted}"),
+        (IntentKind::Terminate, _) => format!("The termination failed: {quoted}"),
     }
 }
 
