@@ -22,7 +22,7 @@ spec:
   image: shop-web
   ttl: three days
   variables: {1BAD: x}
-  protect: sure
+  heal: recreate
 ";
 
 #[test]
