@@ -123,9 +123,11 @@ pub(super) async fn keep(
     stop: CancellationToken,
 ) {
     let mut keeper = Keeper { store, switch, holder, length, clock, seen: None, lease: None };
-    let pause = (length.unsigned_abs() / 3).min(Duration::from_secs(5));
+    let third = length.unsigned_abs() / 3;
     loop {
         keeper.beat().await;
+        // A leader renews in good time; who waits for the lease looks more often.
+        let pause = if keeper.lease.is_some() { third } else { third.min(Duration::from_secs(5)) };
         tokio::select! {
             biased;
             () = stop.cancelled() => break,

@@ -29,6 +29,7 @@ pub(crate) struct Options {
     pub(crate) settings: Settings,
     pub(crate) rate: Rate,
     pub(crate) cadence: Cadence,
+    pub(crate) lease: SignedDuration,
     /// How far the controller's clock is ahead of the cloud's.
     pub(crate) ahead: SignedDuration,
 }
@@ -43,6 +44,7 @@ impl Default for Options {
             settings,
             rate: Rate { per_second: 20.0, burst: 100 },
             cadence: Cadence::default(),
+            lease: SignedDuration::from_secs(15),
             ahead: SignedDuration::ZERO,
         }
     }
@@ -126,7 +128,7 @@ impl Sim {
             clock: self.clock.clone(),
             entropy: Entropy::seeded(self.options.seed ^ u64::from(self.lives)),
             cadence: self.options.cadence,
-            lease: SignedDuration::from_secs(15),
+            lease: self.options.lease,
             read_only: false,
             switch,
         };
@@ -251,6 +253,18 @@ impl Sim {
         let within = Duration::from_secs(3600);
         self.until(within, &format!("{name} is {phase}"), async |sim: &Self| sim.phase(name).await == phase)
             .await;
+    }
+
+    /// Somebody terminates an environment, without a word about what comes of it.
+    pub(crate) fn terminate_by_hand(&self, id: &str) {
+        let body = format!("Action=TerminateEnvironment&Version=2010-12-01&EnvironmentId={id}");
+        let request = http::Request::post("http://elasticbeanstalk/")
+            .header(
+                "authorization",
+                format!("AWS4-HMAC-SHA256 Credential=hand/20260101/{REGION}/elasticbeanstalk/aws4_request"),
+            )
+            .body(bytes::Bytes::from(body));
+        let _ = futures::FutureExt::now_or_never(self.emulator.handle(request.unwrap()));
     }
 
     /// Live environments by name, with id and label.
