@@ -75,6 +75,9 @@ pub struct Ledger {
     pub id: Option<EnvironmentId>,
     /// Its ARN, where the listing told it.
     pub arn: Option<String>,
+    /// The saved configuration that it was made from. Beanstalk copies one
+    /// when it makes an environment; another one means another environment.
+    pub template: Option<String>,
     /// Whether it was ever seen Ready: what was terminated before was never
     /// made.
     pub was_ready: bool,

@@ -143,6 +143,7 @@ fn launch(
         name: name.clone(),
         id: None,
         arn: None,
+        template: wanted.template.clone(),
         was_ready: false,
         dirty: false,
         applied: BTreeMap::new(),
@@ -189,6 +190,15 @@ fn update(
     else {
         return Situation::NoAnswer { why: "what is wanted is not known yet".to_owned() };
     };
+    if wanted.template != ledger.template {
+        let name = |template: &Option<String>| template.clone().unwrap_or_else(|| "no template".to_owned());
+        let why = format!(
+            "Its environment was made from {}, and {} is wanted now; it must be made anew for that. What runs stays.",
+            name(&ledger.template),
+            name(&wanted.template)
+        );
+        return blocked("MustBeRecreated", why);
+    }
     let (set, remove) = difference(&ledger.applied, &wanted.options);
     let dirty = ledger.dirty;
     let deployed = draft.record.deployed.as_ref().map(|deployed| &deployed.label) == Some(&wanted.label);

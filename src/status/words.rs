@@ -47,6 +47,10 @@ pub(super) fn words(situation: &Situation, record: &Record, phase: Phase) -> Wor
             "waits until that name is free",
         )
         .advise(Some("sprout orphans".to_owned())),
+        Situation::Blocked { reason: "MustBeRecreated", why } => {
+            Words::new(why.clone(), "waits for the former template, or for a person to make it anew")
+                .advise(Some(format!("sprout delete {name} --wait, then apply its file again")))
+        }
         Situation::Blocked { why, .. } => {
             Words::new(why.clone(), "waits for a corrected specification").advise(describe)
         }

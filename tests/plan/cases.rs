@@ -205,6 +205,7 @@ impl Seedling {
             Place::Listed(_) | Place::Unlisted(_) | Place::Gap => Some(Ledger {
                 id: Some(self.id()),
                 arn: Some("arn".to_owned()),
+                template: None,
                 was_ready: true,
                 dirty: case.rest.dirty,
                 applied: record.wanted.as_ref().unwrap().options.clone(),

@@ -17,7 +17,19 @@ fn tests(source: &Source) -> BTreeSet<String> {
             names.insert(name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
         }
     }
+    names.extend(clauses(&source.code));
     names
+}
+
+/// The clauses of the store's contract: its macro makes a test of each line
+/// `module::clause,` that it lists.
+fn clauses(code: &str) -> BTreeSet<String> {
+    let Some((_, list)) = code.split_once("macro_rules! contract") else { return BTreeSet::new() };
+    list.lines()
+        .filter_map(|line| line.trim().strip_suffix(',')?.split_once("::"))
+        .map(|(_, clause)| clause.to_owned())
+        .filter(|clause| clause.chars().all(|c| c.is_alphanumeric() || c == '_'))
+        .collect()
 }
 
 fn is_test(attribute: &str) -> bool {
@@ -72,4 +84,11 @@ fn an_invariant_without_a_test_is_caught() {
     let found = violations(page, &tests);
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].contains("Two") && found[1].contains("Three"), "{found:?}");
+}
+
+#[test]
+fn the_clauses_of_a_contract_are_tests() {
+    let code = "macro_rules! contract {\n    rows::a_row_is_made_once,\n    super::$module::$clause(&x);\n}";
+    assert_eq!(clauses(code), BTreeSet::from(["a_row_is_made_once".to_owned()]));
+    assert!(clauses("rows::a_row_is_made_once,").is_empty());
 }

@@ -154,3 +154,24 @@ async fn labels_owner_and_time_touch_no_environment() {
     assert_eq!(trap.phase("feature/login").await, "Ready");
     trap.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_template_never_replaces_an_environment_unasked() {
+    let trap = Trap::given_ready(&["feature/login"]).await;
+    let mut other = feature("feature/login", "login-41", "2d");
+    other.spec.template = Some("feature-base".to_owned());
+    trap.apply(other).await;
+    trap.expect("it says that it must be made anew", async |sim: &Sim| {
+        let view = sim.status("feature/login").await.unwrap();
+        view.stuck && view.happened.contains("feature-base")
+    })
+    .await;
+    trap.expect_no_call(HOUR).await;
+    trap.apply(feature("feature/login", "login-41", "2d")).await;
+    trap.expect("the former template is right again", async |sim: &Sim| {
+        sim.phase("feature/login").await == "Ready"
+    })
+    .await;
+    assert!(trap.calls("UpdateEnvironment").is_empty());
+    trap.end().await;
+}

@@ -228,6 +228,7 @@ fn living(feature: &Feature) -> Record {
         name: EnvironmentName::from("f-login-abcdefghijk"),
         id: Some(EnvironmentId::from("e-abcdefghij")),
         arn: None,
+        template: None,
         was_ready: true,
         dirty: false,
         applied: std::collections::BTreeMap::new(),
