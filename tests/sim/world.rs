@@ -21,6 +21,12 @@ pub(crate) fn start() -> Timestamp {
     "2026-01-05T09:00:00Z".parse().unwrap()
 }
 
+/// A folder for the store: in memory where the system has such a place, since
+/// a simulated week would wait for the disk some hundred thousand times.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// How a simulation is set up.
 #[derive(Clone)]
 pub(crate) struct Options {
@@ -70,7 +76,7 @@ impl Sim {
         let settings = Settings { seed: options.seed, ..options.settings.clone() };
         let emulator = Emulator::new(settings);
         let clock = Clock::starting_at(options.settings.start + options.ahead);
-        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let folder = Arc::new(folder());
         let place = format!("sqlite:{}", folder.path().join("store.db").display());
         let entropy = Entropy::seeded(options.seed);
         let store = open(&place, Access::Create, &entropy).await.unwrap();
@@ -97,7 +103,7 @@ impl Sim {
 
     /// A second installation in the same account, with an empty store.
     pub(crate) async fn neighbour(&self, seed: u64) -> Self {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let folder = Arc::new(folder());
         let place = format!("sqlite:{}", folder.path().join("store.db").display());
         let store = open(&place, Access::Create, &Entropy::seeded(seed)).await.unwrap();
         Self {
