@@ -53,9 +53,12 @@ impl Cadence {
             let near = age < CLOSE || usual.is_some_and(|usual| (age - usual).abs() < CLOSE / 2);
             pause = pause.min(if near { self.busy } else { self.calm });
         }
-        for due in views.flat_map(due) {
-            let ahead = due.duration_since(snapshot.now).max(SignedDuration::ZERO);
-            pause = pause.min(ahead.unsigned_abs().max(self.busy.min(Duration::from_secs(1))));
+        // What is overdue waits for something else than time: a guard, a
+        // person, Beanstalk. Looking more often would not help it.
+        for ahead in views.flat_map(due).map(|due| due.duration_since(snapshot.now)) {
+            if ahead.is_positive() {
+                pause = pause.min(ahead.unsigned_abs().max(self.busy.min(Duration::from_secs(1))));
+            }
         }
         pause
     }

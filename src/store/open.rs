@@ -34,7 +34,7 @@ pub async fn open(place: &str, access: Access, entropy: &Entropy) -> Result<Arc<
             place,
             "this version keeps stores in SQLite only, and DynamoDB comes later; use sqlite:PATH",
         )),
-        _ => Err(unusable(place, "a place is written sqlite:PATH, such as sqlite:.sprout/store.db")),
+        _ => Err(unusable(place, "a place is written sqlite:PATH, such as sqlite:.sprout/sprout.db")),
     }
 }
 

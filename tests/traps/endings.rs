@@ -192,7 +192,11 @@ async fn a_clock_that_is_off_ends_nothing_because_of_the_time() {
             trap.until_phase(name, "Ready").await;
         }
         trap.remove_row("feature/row").await;
+        let before = trap.calls("DescribeEnvironments").len();
         trap.expect_no_call(4 * HOUR).await;
+        // What is overdue and held must not be looked at more often for that.
+        let looks = trap.calls("DescribeEnvironments").len() - before;
+        assert!(looks <= 4 * 60 + 10, "{looks} looks in four hours");
         trap.delete("feature/asked").await;
         trap.expect("what was asked for goes", async |sim: &Sim| sim.live().len() == 2).await;
         trap.end().await;
