@@ -15,15 +15,15 @@ use crate::clock::Clock;
 use crate::model::{FeatureName, Reply, Snapshot};
 use crate::plan::{Action, Memory, News, Plan, Step};
 use crate::provider::{Beanstalk, Bundles};
-use crate::status::GUARDS_DOCUMENT;
+use crate::status::{GUARDS_DOCUMENT, PAUSE_DOCUMENT};
 use crate::store::{Batch, EventRow, Expect, Fence, Rows, Store, StoreError, Write};
 
 /// How many features are acted on side by side: Beanstalk's own calls to
 /// other services are throttled too.
 const SIDE_BY_SIDE: usize = 4;
 
-/// How long after its intent a call may still be sent. Later it is given up
-/// unsent: the planner may soon take it for lost.
+/// How long after the observation began a call may still be sent. Later it is
+/// given up unsent: the planner may soon take it for lost.
 const SEND_WITHIN: Duration = Duration::from_secs(30);
 
 /// Carries out plans.
@@ -77,13 +77,15 @@ impl Actor {
     }
 
     /// Carries a plan out. The guards' marks are written before any step:
-    /// what a crash leaves unsent counts as sent.
+    /// what a crash leaves unsent counts as sent. `looked` is when observation
+    /// began, by the monotonic clock: what is older than a while is not acted on.
     pub async fn act(
         &self,
         plan: Plan,
         snapshot: &Snapshot,
         rows: &Rows,
         fence: Option<Fence>,
+        looked: Duration,
     ) -> Result<Vec<Outcome>, StoreError> {
         self.mark_guards(&plan, snapshot, rows, fence.as_ref()).await?;
         let now = plan.now;
@@ -91,7 +93,7 @@ impl Actor {
             .map(|(feature, step)| {
                 let expect =
                     rows.specs.get(&feature).map_or(Expect::Absent, |spec| Expect::Version(spec.version));
-                self.step(feature, step, expect, now, fence.clone())
+                self.step(feature, step, expect, now, fence.clone(), looked)
             })
             .buffer_unordered(SIDE_BY_SIDE)
             .collect()
@@ -121,6 +123,15 @@ impl Actor {
         self.store.commit(Batch { fence: fence.cloned(), writes: vec![write] }).await
     }
 
+    /// Whether people paused the controller while the turn was under way. A
+    /// store that does not answer stops the step anyway.
+    async fn is_paused(&self) -> bool {
+        match self.store.document(PAUSE_DOCUMENT).await {
+            Ok(document) => document.is_some_and(|document| document.body.trim() != "null"),
+            Err(_) => true,
+        }
+    }
+
     /// One feature's step: memory, call, answer.
     async fn step(
         &self,
@@ -129,8 +140,9 @@ impl Actor {
         spec: Expect,
         now: jiff::Timestamp,
         fence: Option<Fence>,
+        looked: Duration,
     ) -> Outcome {
-        let started = self.clock.monotonic();
+        let late = || self.clock.monotonic().saturating_sub(looked) > SEND_WITHIN;
         let Step { memory, action, news } = step;
         let mut writes = match memory {
             Memory::Keep => Vec::new(),
@@ -142,6 +154,9 @@ impl Actor {
             }
         };
         if action.is_some() {
+            if late() || self.is_paused().await {
+                return Outcome { feature, result: Done::Stale };
+            }
             // A row that returned or changed since it was read stops the call.
             writes.push(Write::CheckSpec { feature: feature.clone(), expect: spec });
         }
@@ -155,7 +170,6 @@ impl Actor {
             None => Done::Noted,
             Some(Action::Tidy(remains)) => self.tidy(&feature, remains, fence).await,
             Some(action) => {
-                let late = || self.clock.monotonic().saturating_sub(started) > SEND_WITHIN;
                 let answer = self.call(action, late).await;
                 self.note(&feature, answer, fence).await
             }

@@ -24,7 +24,7 @@ impl Actor {
         let accepted = match action {
             Action::Launch(bundle, version, request) => {
                 let ready = match self.validate(&request).await {
-                    Ok(()) => self.prepare(&bundle, &version, late).await,
+                    Ok(()) => self.prepare(&bundle, &version, &late).await,
                     refused => refused,
                 };
                 match ready {
@@ -32,12 +32,13 @@ impl Actor {
                     Err(answer) => return answer,
                 }
             }
-            Action::Deploy(bundle, version, request) => match self.prepare(&bundle, &version, late).await {
+            Action::Deploy(bundle, version, request) => match self.prepare(&bundle, &version, &late).await {
                 Ok(()) => self.beanstalk.deploy(&request).await,
                 Err(answer) => return answer,
             },
             Action::Configure(request) => self.beanstalk.configure(&request).await,
             Action::Destroy(request) => match self.beanstalk.prove(&request).await {
+                Ok(_) if late() => return not_now("the proof took too long; the call was not sent"),
                 Ok(owned) => self.beanstalk.terminate(owned).await,
                 Err(error) => return unsent(error),
             },
@@ -72,7 +73,7 @@ impl Actor {
         &self,
         bundle: &crate::model::PutBundle,
         version: &crate::model::CreateVersion,
-        late: impl Fn() -> bool,
+        late: &impl Fn() -> bool,
     ) -> Result<(), Answer> {
         self.bundles.put(bundle).await.map_err(unsent)?;
         self.beanstalk.create_version(version).await.map_err(unsent)?;
@@ -126,7 +127,7 @@ impl Actor {
         let noted = self
             .rewrite(feature, fence, |record| {
                 record.artifacts.retain(|label, _| !gone.contains(label));
-                true
+                !gone.is_empty()
             })
             .await;
         match noted {

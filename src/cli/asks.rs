@@ -28,6 +28,9 @@ pub(super) async fn renew(
         }
         refuse_teardown(name, record, "renewed")?;
         record.asks.renewals += 1;
+        // The time starts again from nothing; an extension that is asked for
+        // after this one counts on top.
+        record.asks.extension = None;
         record.asks.renewal = Some(session.ask((), why));
         record.asks.deletion = None;
         Ok(match record.life {

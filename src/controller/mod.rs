@@ -148,6 +148,7 @@ impl Controller {
     /// One turn: observe, plan, check, act, status.
     pub async fn turn(&mut self, fence: Option<Fence>) -> Result<Turn, TurnError> {
         let epoch = fence.as_ref().map(|fence| fence.epoch);
+        let looked = self.clock.monotonic();
         let Observed { snapshot, rows, .. } =
             self.observer.observe(self.store.as_ref(), &self.policy, epoch, &[]).await?;
         let mut plan = plan(&snapshot, &self.policy);
@@ -155,7 +156,7 @@ impl Controller {
         let outcomes = if self.read_only {
             Vec::new()
         } else {
-            self.actor.act(plan.clone(), &snapshot, &rows, fence.clone()).await?
+            self.actor.act(plan.clone(), &snapshot, &rows, fence.clone(), looked).await?
         };
         report(&plan, &outcomes, self.read_only);
         let mut statuses = derive(&snapshot, &plan, &self.policy, &rows.statuses);

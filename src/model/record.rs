@@ -402,6 +402,16 @@ pub struct Artifact {
     pub doomed: Option<Timestamp>,
 }
 
+impl Life {
+    /// Lets the time to live begin, where it has not yet: also while an end
+    /// waits, since an end may be called off.
+    pub fn begin(&mut self, now: Timestamp) {
+        if let Life::Wanted { since, .. } | Life::Ending { since, .. } = self {
+            since.get_or_insert(now);
+        }
+    }
+}
+
 impl Record {
     /// A memory that has seen nothing yet.
     pub fn new(feature: FeatureName) -> Self {

@@ -18,6 +18,7 @@ use crate::model::not_yet;
 use crate::model::{
     Address, Answer, ApplicationName, Attempt, Configure, Deploy, EndReason, Environment, EnvironmentStatus,
     Feature, Heal, Health, Intent, IntentKind, Ledger, Life, OptionKey, Reply, Severity, Snapshot, Terminate,
+    VersionLabel,
 };
 
 /// Decides the one call of a feature, or says why there is none.
@@ -73,6 +74,8 @@ fn live(
     match seen {
         Seen::Live(environment) => match environment.status {
             EnvironmentStatus::Ready => update(draft, environment, feature, snapshot, policy),
+            // Nobody else launches what was never Ready: a create of ours that arrived late.
+            EnvironmentStatus::Launching => launching(environment, snapshot),
             _ => Situation::ForeignOperation,
         },
         Seen::Missing { .. } => Situation::NotVisible { since: missing_since(draft, snapshot) },
@@ -336,6 +339,16 @@ fn announcement(kind: &IntentKind, image: Option<&str>) -> (&'static str, String
         IntentKind::Deploy { .. } => ("Deploying", format!("{image} is being deployed.")),
         IntentKind::Terminate => ("Terminating", "Its environment is being taken down.".to_owned()),
     }
+}
+
+/// An environment that is being made without an open intent of ours.
+fn launching(environment: &Environment, snapshot: &Snapshot) -> Situation {
+    let kind =
+        IntentKind::Launch { label: environment.label.clone().unwrap_or_else(|| VersionLabel::new("")) };
+    let since = environment.created.unwrap_or(snapshot.now);
+    let waiting =
+        Waiting { expected: expected(&kind, since, snapshot), due: since + allowance(&kind), since, kind };
+    if snapshot.now > waiting.due { Situation::Overdue(waiting) } else { Situation::Waits(waiting) }
 }
 
 /// An open intent: waiting, or waiting for too long.

@@ -32,7 +32,6 @@ fn step(draft: &mut Draft, seen: &Seen, snapshot: &Snapshot, policy: &Policy) {
             let mut since = since;
             if asked > renewals {
                 since = since.map(|_| now);
-                draft.record.asks.extension = None;
                 draft.record.life = Life::Wanted { since, renewals: asked };
                 start_afresh(draft);
                 draft.tell(Severity::Info, "Renewed", "Its time starts again.");
@@ -43,14 +42,26 @@ fn step(draft: &mut Draft, seen: &Seen, snapshot: &Snapshot, policy: &Policy) {
                 draft.tell(Severity::Info, "Ending", farewell(reason));
             }
         }
+        Life::Ending { reason: EndReason::Vanished, hash, renewals, since }
+            if draft.record.asks.deletion.is_some() =>
+        {
+            // A person says what was only inferred: it is an asked deletion now.
+            draft.record.life = Life::Ending { reason: EndReason::Deleted, hash, renewals, since };
+        }
         Life::Ending { reason, hash, renewals, since } => {
             if is_gone(draft, seen, now) {
                 finish(draft, reason, hash, renewals, now);
             } else if !terminating(&draft.record, seen)
                 && let Some(since) = reprieve(draft, reason, hash.as_ref(), renewals, since, now, policy)
             {
-                let renewals = draft.record.asks.renewals;
-                draft.record.life = Life::Wanted { since, renewals };
+                let asked = draft.record.asks.renewals;
+                if asked > renewals {
+                    start_afresh(draft);
+                } else if since == Some(now) {
+                    // A changed specification begins another life.
+                    draft.record.asks.extension = None;
+                }
+                draft.record.life = Life::Wanted { since, renewals: asked };
                 draft.tell(Severity::Info, "Reprieved", "Its end is called off.");
             }
         }

@@ -149,6 +149,8 @@ pub(super) fn follow(draft: &mut Draft, seen: &Seen, snapshot: &Snapshot) {
             ledger.id = Some(environment.id.clone());
             ledger.arn = environment.arn.clone();
             ledger.dirty = true;
+            // It is there and costs, so it must not be there for ever.
+            draft.record.life.begin(snapshot.now);
             draft.record.attempt = late_create(&draft.record, environment, snapshot.now);
         }
         Seen::Terminated(environment) if idle => {

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::model::{
-    Configure, CreateEnvironment, CreateVersion, Deploy, FeatureName, GuardLedger, PutBundle, Record,
+    Configure, CreateEnvironment, CreateVersion, Deploy, Entry, FeatureName, GuardLedger, PutBundle, Record,
     Severity, Snapshot, Terminate, VersionLabel,
 };
 
@@ -125,17 +125,11 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
     let mut steps = BTreeMap::new();
     let mut report = Report::new(snapshot, &fleet, policy);
     for (name, entry) in &snapshot.features {
-        let mut draft = Draft::new(name, entry);
-        let before = snapshot.paused.is_some().then(|| budget.clone());
-        let situation = decide(&mut draft, snapshot, policy, &fleet, &mut budget);
-        let (step, situation) = match &snapshot.paused {
-            Some(why) if draft.action.is_some() => {
-                // What is not done is not counted.
-                budget = before.unwrap_or(budget);
-                (Step::nothing(), Situation::Paused { why: why.clone() })
-            }
-            _ => (draft.into_step(), situation),
+        let (draft, situation) = match &snapshot.paused {
+            None => decide(name, entry, snapshot, policy, &fleet, &mut budget),
+            Some(why) => paused(name, entry, snapshot, policy, &fleet, &mut budget, why),
         };
+        let step = draft.into_step();
         if let Memory::Write(record, _) = &step.memory {
             report.records.insert(name.clone(), (**record).clone());
         } else if let Some(record) = entry.record() {
@@ -151,16 +145,56 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
 }
 
 /// The row of the table: one feature, step by step.
-fn decide(
-    draft: &mut Draft,
+fn decide<'a>(
+    name: &'a FeatureName,
+    entry: &'a Entry,
     snapshot: &Snapshot,
     policy: &Policy,
     fleet: &Fleet,
     budget: &mut Budget,
-) -> Situation {
+) -> (Draft<'a>, Situation) {
+    let mut draft = Draft::new(name, entry);
     if let Some(why) = draft.unreadable() {
-        return Situation::Unreadable { why };
+        return (draft, Situation::Unreadable { why });
     }
+    let seen = take_note(&mut draft, snapshot, policy, fleet, budget);
+    let situation = converge::converge(&mut draft, &seen, snapshot, policy, fleet, budget);
+    sweep::sweep(&mut draft, snapshot, policy, fleet);
+    (draft, situation)
+}
+
+/// The same while people pause the controller: what is observed is noted, and
+/// what would be called is neither called nor counted.
+fn paused<'a>(
+    name: &'a FeatureName,
+    entry: &'a Entry,
+    snapshot: &Snapshot,
+    policy: &Policy,
+    fleet: &Fleet,
+    budget: &mut Budget,
+    why: &str,
+) -> (Draft<'a>, Situation) {
+    let (draft, situation) = decide(name, entry, snapshot, policy, fleet, &mut budget.clone());
+    if draft.unreadable().is_some() {
+        return (draft, situation);
+    }
+    let mut noted = Draft::new(name, entry);
+    take_note(&mut noted, snapshot, policy, fleet, budget);
+    match draft.action {
+        None | Some(Action::Tidy(_)) => (noted, situation),
+        Some(_) => (noted, Situation::Paused { why: why.to_owned() }),
+    }
+}
+
+/// The part of the row that only notes what is observed: the specification,
+/// the open intent, the ledger's line and the feature's life.
+fn take_note<'s>(
+    draft: &mut Draft,
+    snapshot: &'s Snapshot,
+    policy: &Policy,
+    fleet: &Fleet<'s>,
+    budget: &mut Budget,
+) -> Seen<'s> {
     draft.note_specification(snapshot.now);
     let seen = locate::locate(draft, snapshot, fleet);
     verdict::close_intent(draft, &seen, snapshot, budget);
@@ -174,9 +208,7 @@ fn decide(
     life::forget_if_asked(draft, &seen);
     let seen = locate::locate(draft, snapshot, fleet);
     life::turn(draft, &seen, snapshot, policy);
-    let situation = converge::converge(draft, &seen, snapshot, policy, fleet, budget);
-    sweep::sweep(draft, snapshot, policy, fleet);
-    situation
+    locate::locate(draft, snapshot, fleet)
 }
 
 impl Step {

@@ -295,9 +295,7 @@ fn settle(
                         ledger.applied = wanted.options.clone();
                     }
                     // It is there and costs, so it must not be there for ever.
-                    if let Life::Wanted { since, .. } = &mut draft.record.life {
-                        since.get_or_insert(now);
-                    }
+                    draft.record.life.begin(now);
                 }
                 _ => {}
             }
@@ -332,7 +330,7 @@ fn applied(draft: &mut Draft, intent: &Intent, now: Timestamp) {
     };
     // Its time counts from the first success.
     let first = draft.record.deployed.is_none();
-    if let Life::Wanted { since, .. } = &mut draft.record.life
+    if let Life::Wanted { since, .. } | Life::Ending { since, .. } = &mut draft.record.life
         && (first || since.is_none())
     {
         *since = Some(now);

@@ -136,8 +136,13 @@ fn phase(situation: &Situation, record: &Record, previous: Option<&StatusView>) 
         }
         Situation::Unproven if !up => Phase::Launching,
         Situation::Unproven => Phase::Frozen,
-        // A question without an answer changes nothing of what is known.
-        Situation::NoAnswer { .. } => previous.map_or(Phase::Pending, |previous| previous.phase),
+        // A question without an answer changes nothing of what is known of
+        // the same specification, and says nothing of a new one.
+        Situation::NoAnswer { .. } => match previous {
+            Some(previous) if previous.observed_spec_hash == record.spec_hash => previous.phase,
+            _ if up => Phase::Updating,
+            _ => Phase::Pending,
+        },
     }
 }
 

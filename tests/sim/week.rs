@@ -18,6 +18,8 @@ use super::world::{Options, Sim, feature, start};
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 const FEATURES: u64 = 20;
+/// How often the controller looks when nothing is under way: less often than by default, because a week is long.
+const IDLE: Duration = Duration::from_secs(120);
 /// Names the seed for the process that this test starts.
 const SEED: &str = "SPROUT_TEST_WEEK";
 
@@ -41,7 +43,8 @@ const FAULTS: [Kind; 14] = [
 
 fn options(seed: u64) -> Options {
     let mut options = Options { seed, ..Options::default() };
-    options.cadence = Cadence { store: Duration::from_secs(30), ..Cadence::default() };
+    options.cadence =
+        Cadence { store: Duration::from_secs(30), idle: IDLE, images: IDLE, ..Cadence::default() };
     options.lease = SignedDuration::from_mins(10);
     options.settings.readings = Readings::drawn(seed);
     options
@@ -198,7 +201,7 @@ async fn end_of_the_week(sim: &Sim, chance: &mut Chance) {
         );
     }
     let before = mutations(sim);
-    tokio::time::sleep(Duration::from_secs(1000 * 60)).await;
+    tokio::time::sleep(1000 * IDLE).await;
     assert_eq!(mutations(sim), before, "a thousand turns and nothing to change\n{}", sim.account().await);
 }
 

@@ -306,3 +306,20 @@ async fn an_operation_that_hangs_is_stalled_and_nothing_is_sent_twice() {
     assert_eq!(trap.calls("UpdateEnvironment").len(), 1);
     trap.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_answer_about_a_new_image_is_not_ready() {
+    let trap = Trap::given_ready(&["feature/login"]).await;
+    trap.emulator.faults(vec![during(15 * MINUTE, "BatchGetImage", Kind::Unavailable)]);
+    let wanted = feature("feature/login", "login-42", "2d");
+    let hash = beansprout::model::spec_hash(&wanted);
+    trap.apply(wanted).await;
+    trap.expect("the new specification is seen", async |sim: &Sim| {
+        sim.status("feature/login").await.unwrap().observed_spec_hash.as_ref() == Some(&hash)
+    })
+    .await;
+    assert_eq!(trap.phase("feature/login").await, "Updating", "what runs is not what is wanted");
+    trap.until_phase("feature/login", "Ready").await;
+    assert!(runs(&trap, "feature/login", "login-42").await);
+    trap.end().await;
+}

@@ -95,7 +95,12 @@ async fn an_extension_moves_the_end_and_a_renewal_starts_the_time_again() {
     trap.expect_no_call(4 * HOUR).await;
     let second = trap.status("feature/login").await.unwrap().expires_at.unwrap();
     assert_eq!(second.duration_since(first), SignedDuration::from_hours(3));
-    trap.ask("feature/login", |record| record.asks.renewals += 1).await;
+    // As `sprout renew` asks: the former extension is part of the former time.
+    trap.ask("feature/login", |record| {
+        record.asks.renewals += 1;
+        record.asks.extension = None;
+    })
+    .await;
     trap.expect_no_call(HOUR + 50 * MINUTE).await;
     trap.until(30 * MINUTE, "its renewed time is over", async |sim: &Sim| sim.live().is_empty()).await;
     trap.end().await;
@@ -247,5 +252,54 @@ async fn an_end_that_is_held_is_called_off_by_an_extension() {
     let record = trap.record("feature/login").await.unwrap();
     assert!(matches!(record.life, Life::Wanted { since: Some(_), .. }), "{:?}", record.life);
     trap.expect_no_call(HOUR).await;
+    trap.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_vanished_and_is_then_deleted_is_an_asked_deletion() {
+    let names = ["feature/a", "feature/b", "feature/c"];
+    let trap = Trap::given_ready(&names).await;
+    for name in names {
+        trap.remove_row(name).await;
+    }
+    trap.turn(HOUR).await;
+    assert_eq!(trap.live().len(), 3, "most rows vanished at once, so nothing goes");
+    for name in names {
+        trap.delete(name).await;
+    }
+    trap.until(5 * MINUTE, "all go as asked", async |sim: &Sim| sim.live().is_empty()).await;
+    trap.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_and_an_extension_in_one_look_both_count() {
+    let trap = Trap::given_ready(&["feature/login"]).await;
+    let before = trap.status("feature/login").await.unwrap().expires_at.unwrap();
+    trap.ask("feature/login", |record| {
+        record.asks.renewals += 1;
+        record.asks.extension = Some(ask(SignedDuration::from_hours(24)));
+    })
+    .await;
+    trap.expect("the end has moved by the extension at least", async |sim: &Sim| {
+        let end = sim.status("feature/login").await.unwrap().expires_at.unwrap();
+        end >= before + SignedDuration::from_hours(24)
+    })
+    .await;
+    trap.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_freezes_no_feature_that_needs_no_call() {
+    let trap = Trap::given_ready(&["feature/login"]).await;
+    trap.apply(feature("feature/login", "login-42", "2d")).await;
+    trap.until_phase("feature/login", "Updating").await;
+    trap.until_phase("feature/login", "Ready").await;
+    let pause = Pause { by: "tester".to_owned(), at: start(), why: None };
+    let body = serde_json::to_string(&pause).unwrap();
+    let put = Write::PutDocument { name: PAUSE_DOCUMENT.to_owned(), body, expect: Expect::Any };
+    trap.commit(vec![put]).await;
+    // The former version is due for removal meanwhile.
+    trap.expect_no_call(3 * HOUR).await;
+    assert_eq!(trap.phase("feature/login").await, "Ready");
     trap.end().await;
 }
