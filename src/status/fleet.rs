@@ -12,7 +12,8 @@ pub const FLEET_DOCUMENT: &str = "fleet";
 /// The name of the document of the guards' marks.
 pub const GUARDS_DOCUMENT: &str = "guards";
 
-/// The name of the document that exists while people pause the controller.
+/// The name of the document that says who paused the controller; `null` when
+/// nobody does.
 pub const PAUSE_DOCUMENT: &str = "pause";
 
 /// What the last turn saw beyond single features.
