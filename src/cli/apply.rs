@@ -10,7 +10,7 @@ use super::session::Session;
 use super::voice::count;
 use super::{fleet, print, spec_files};
 use crate::model::{Feature, FeatureName, Located, Phase, SpecError, spec_hash};
-use crate::store::{Batch, Expect, RecordBody, Rows, SpecBody, Write};
+use crate::store::{BATCH_MOST, Batch, Expect, RecordBody, Rows, SpecBody, Write};
 
 /// What becomes of one feature.
 struct Outcome {
@@ -26,6 +26,9 @@ enum Kind {
     Unchanged(Option<String>),
 }
 
+/// How many features are written at once: each is two writes at most.
+const AT_ONCE: usize = BATCH_MOST / 2;
+
 pub(super) async fn run(
     args: &ApplyArgs,
     session: &Session,
@@ -38,16 +41,20 @@ pub(super) async fn run(
         out.say("There is no feature in these files; nothing was written.")?;
         return Ok(ExitStatus::Done);
     }
-    let outcomes = session
-        .write(async || {
+    let mut outcomes = Vec::new();
+    // Everything was read and judged before the first part is written; should
+    // a later part fail, applying the same files again writes what is missing.
+    for part in features.chunks(AT_ONCE) {
+        let decided = session.write(async || {
             let rows = session.store.load().await?;
-            let (mut batch, outcomes) = decide(&features, &rows);
+            let (mut batch, outcomes) = decide(part, &rows);
             if args.dry_run {
                 batch.writes.clear();
             }
             Ok((batch, outcomes))
-        })
-        .await?;
+        });
+        outcomes.extend(decided.await?);
+    }
     report(args, &outcomes, out)?;
     let wrote = outcomes.iter().filter(|outcome| !matches!(outcome.kind, Kind::Unchanged(_))).count();
     let place = session.place().await?;

@@ -19,7 +19,7 @@ use crate::model::{Feature, Snapshot, StatusView};
 use crate::observe::{ObserveError, Observed, Observer};
 use crate::plan::{Action, Plan, Policy, Violation, check, plan};
 use crate::status::{FLEET_DOCUMENT, FleetView, GUARDS_DOCUMENT, PAUSE_DOCUMENT, derive, fleet};
-use crate::store::{Batch, Expect, Fence, Rows, Store, StoreError, Write};
+use crate::store::{BATCH_MOST, Batch, Expect, Fence, Rows, Store, StoreError, Write};
 
 pub use cadence::Cadence;
 pub use lease::Switch;
@@ -209,10 +209,12 @@ impl Controller {
         {
             writes.push(Write::PutDocument { name: FLEET_DOCUMENT.to_owned(), body, expect: Expect::Any });
         }
-        if writes.is_empty() {
-            return Ok(());
+        // Each row stands for itself; what a failure leaves out is written in
+        // the next turn.
+        for writes in writes.chunks(BATCH_MOST) {
+            self.store.commit(Batch { fence: fence.clone(), writes: writes.to_vec() }).await?;
         }
-        self.store.commit(Batch { fence, writes }).await
+        Ok(())
     }
 
     /// How long to rest, and the revision that rest begins with; `None` when

@@ -57,7 +57,8 @@ pub trait Store: Send + Sync + 'static {
     async fn document(&self, name: &str) -> Result<Option<Document>, StoreError>;
 
     /// Carries out all writes of a batch, or none. With a fence, only while
-    /// the lease row still names that holder and epoch.
+    /// the lease row still names that holder and epoch. More than
+    /// [`BATCH_MOST`] writes are refused with [`StoreError::TooMany`].
     async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 
     /// A number that differs whenever a specification, a record or a document
@@ -103,6 +104,12 @@ pub enum StoreError {
     /// Another process is writing; the same call may succeed a moment later.
     #[error("the store is busy")]
     Busy,
+    /// More writes than one batch can have; nothing was written.
+    #[error("{writes} writes are too many for one step, which can have {BATCH_MOST}; ask for fewer at once")]
+    TooMany {
+        /// How many there were.
+        writes: usize,
+    },
     /// The store was laid out by a newer program.
     #[error("the store has layout {found}, and this program knows layouts up to {known}; use a newer sprout")]
     NewerSchema {
@@ -132,3 +139,8 @@ pub enum StoreError {
 
 /// How many events are kept for each feature.
 pub const EVENTS_KEPT: usize = 200;
+
+/// How many writes one batch can have, in every store. DynamoDB carries out a
+/// hundred at once, of which some are ours: the check of the lease, and rows
+/// that follow from the writes.
+pub const BATCH_MOST: usize = 90;

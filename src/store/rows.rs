@@ -53,7 +53,8 @@ pub struct FeatureRows {
 /// A specification's row: only what its writer wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSpec {
-    /// Grows with each write of the row.
+    /// Another one after each write that changes the row; only good for
+    /// [`Expect::Version`] and for telling whether it is the same.
     pub version: u64,
     /// What it says.
     pub body: SpecBody,
@@ -84,7 +85,8 @@ pub enum SpecBody {
 /// The controller's memory as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRecord {
-    /// Grows with each write of the row.
+    /// Another one after each write; only good for [`Expect::Version`] and for
+    /// telling whether it is the same.
     pub version: u64,
     /// What it says.
     pub body: RecordBody,
@@ -105,7 +107,8 @@ pub enum RecordBody {
 /// A named JSON document: guards, the fleet's facts, the pause switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
-    /// Grows with each write.
+    /// Another one after each write; only good for [`Expect::Version`] and for
+    /// telling whether it is the same.
     pub version: u64,
     /// The text.
     pub body: String,
@@ -122,8 +125,10 @@ pub enum Expect {
     Any,
 }
 
-/// One write. Versions start at 1 and grow by one with each write of a row,
-/// also across deletion, so that an old version never fits a new row.
+/// One write. Versions are opaque: a write changes the row's version to one
+/// that its name did not bear before, also across deletion, so that an old
+/// version never fits a new row. (Where a row is its own version, writing the
+/// same again leaves it; nothing was decided from anything else then.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
     /// Writes a specification.
@@ -188,7 +193,7 @@ pub enum Write {
 pub struct Batch {
     /// Only while this holds.
     pub fence: Option<Fence>,
-    /// The writes, in order.
+    /// The writes, in order, [`super::BATCH_MOST`] of them at most.
     pub writes: Vec<Write>,
 }
 

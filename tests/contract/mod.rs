@@ -41,7 +41,9 @@ macro_rules! contract {
         contract!($name, $place;
             rows::a_row_is_made_once,
             rows::a_write_needs_the_version_that_it_read,
+            rows::a_specification_is_written_over_what_was_read,
             rows::versions_outlive_their_row,
+            rows::a_batch_has_an_upper_bound,
             rows::a_batch_is_all_or_nothing,
             rows::rows_come_back_as_they_were_written,
             rows::handles_see_each_others_writes,
@@ -159,6 +161,14 @@ async fn record_of(store: &dyn Store, name: &str) -> Option<(u64, u64)> {
         RecordBody::Readable(record) => (row.version, record.generation),
         RecordBody::Unreadable { why } => panic!("{name}: {why}"),
     })
+}
+
+async fn image_of(store: &dyn Store, name: &str) -> Option<String> {
+    spec_of(store, name).await.map(|(_, image)| image)
+}
+
+async fn generation_of(store: &dyn Store, name: &str) -> Option<u64> {
+    record_of(store, name).await.map(|(_, generation)| generation)
 }
 
 /// The row that a refused write names.

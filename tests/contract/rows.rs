@@ -1,10 +1,11 @@
 //! Clauses on rows: conditional writes, batches, revision, identity.
 
 use beansprout::model::{Feature, FeatureName, Heal, Phase, Scalar, Setting, Source, TtlFrom, Variable};
-use beansprout::store::{Expect, RecordBody, SpecBody, StoreError, Write};
+use beansprout::store::{BATCH_MOST, Expect, RecordBody, SpecBody, StoreError, Write};
 
 use super::{
-    Place, commit, conflict, feature, put_document, put_record, put_spec, record, record_of, spec_of, status,
+    Place, commit, conflict, feature, generation_of, image_of, put_document, put_record, put_spec, record,
+    record_of, spec_of, status,
 };
 
 pub(super) async fn a_row_is_made_once(place: &dyn Place) {
@@ -12,54 +13,95 @@ pub(super) async fn a_row_is_made_once(place: &dyn Place) {
     commit(&*store, vec![put_spec("feature/login", "shop-web:1", Expect::Absent)]).await.unwrap();
     let again = commit(&*store, vec![put_spec("feature/login", "shop-web:2", Expect::Absent)]).await;
     assert_eq!(conflict(again), "the specification of feature/login");
-    assert_eq!(spec_of(&*store, "feature/login").await, Some((1, "shop-web:1".to_owned())));
+    assert_eq!(image_of(&*store, "feature/login").await.as_deref(), Some("shop-web:1"));
 
     commit(&*store, vec![put_record("feature/login", 1, Expect::Absent)]).await.unwrap();
     let again = commit(&*store, vec![put_record("feature/login", 2, Expect::Absent)]).await;
     assert_eq!(conflict(again), "the record of feature/login");
-    assert_eq!(record_of(&*store, "feature/login").await, Some((1, 1)));
+    assert_eq!(generation_of(&*store, "feature/login").await, Some(1));
 }
 
 pub(super) async fn a_write_needs_the_version_that_it_read(place: &dyn Place) {
     let store = place.open().await;
+    let mut versions = Vec::new();
     for generation in 0..3 {
-        let expect = if generation == 0 { Expect::Absent } else { Expect::Version(generation) };
+        let expect = versions.last().map_or(Expect::Absent, |last| Expect::Version(*last));
         commit(&*store, vec![put_record("a", generation, expect)]).await.unwrap();
-        assert_eq!(record_of(&*store, "a").await, Some((generation + 1, generation)));
+        let (version, written) = record_of(&*store, "a").await.unwrap();
+        assert_eq!(written, generation);
+        assert!(!versions.contains(&version), "version {version} comes twice");
+        versions.push(version);
     }
-    for stale in [0, 1, 2, 4] {
+    let current = versions.pop().unwrap();
+    for stale in versions.into_iter().chain([current ^ 1]) {
         let outcome = commit(&*store, vec![put_record("a", 9, Expect::Version(stale))]).await;
         assert_eq!(conflict(outcome), "the record of a");
-        let outcome = commit(
-            &*store,
-            vec![Write::DeleteRecord { feature: "a".into(), expect: Expect::Version(stale) }],
-        )
-        .await;
+        let expect = Expect::Version(stale);
+        let outcome = commit(&*store, vec![Write::DeleteRecord { feature: "a".into(), expect }]).await;
         assert_eq!(conflict(outcome), "the record of a");
     }
-    assert_eq!(record_of(&*store, "a").await, Some((3, 2)));
+    assert_eq!(record_of(&*store, "a").await, Some((current, 2)));
     commit(&*store, vec![put_record("a", 7, Expect::Any)]).await.unwrap();
-    assert_eq!(record_of(&*store, "a").await, Some((4, 7)));
-    let absent = commit(&*store, vec![put_record("b", 1, Expect::Version(1))]).await;
+    let (version, generation) = record_of(&*store, "a").await.unwrap();
+    assert!(version != current && generation == 7, "{version} {generation}");
+    let absent = commit(&*store, vec![put_record("b", 1, Expect::Version(version))]).await;
     assert_eq!(conflict(absent), "the record of b");
+}
+
+pub(super) async fn a_specification_is_written_over_what_was_read(place: &dyn Place) {
+    let store = place.open().await;
+    commit(&*store, vec![put_spec("a", "shop-web:1", Expect::Absent)]).await.unwrap();
+    let (first, _) = spec_of(&*store, "a").await.unwrap();
+    commit(&*store, vec![put_spec("a", "shop-web:2", Expect::Version(first))]).await.unwrap();
+    let (second, _) = spec_of(&*store, "a").await.unwrap();
+    assert_ne!(first, second);
+    let stale = commit(&*store, vec![put_spec("a", "shop-web:3", Expect::Version(first))]).await;
+    assert_eq!(conflict(stale), "the specification of a");
+    let check = |version| Write::CheckSpec { feature: "a".into(), expect: Expect::Version(version) };
+    assert_eq!(conflict(commit(&*store, vec![check(first)]).await), "the specification of a");
+    commit(&*store, vec![check(second)]).await.unwrap();
+    let gone = |version| Write::DeleteSpec { feature: "a".into(), expect: Expect::Version(version) };
+    assert_eq!(conflict(commit(&*store, vec![gone(first)]).await), "the specification of a");
+    commit(&*store, vec![gone(second)]).await.unwrap();
+    assert_eq!(conflict(commit(&*store, vec![check(second)]).await), "the specification of a");
+    let absent = Write::CheckSpec { feature: "a".into(), expect: Expect::Absent };
+    commit(&*store, vec![absent]).await.unwrap();
 }
 
 pub(super) async fn versions_outlive_their_row(place: &dyn Place) {
     let store = place.open().await;
-    commit(&*store, vec![put_spec("a", "shop-web:1", Expect::Absent)]).await.unwrap();
-    commit(&*store, vec![put_spec("a", "shop-web:2", Expect::Version(1))]).await.unwrap();
-    let gone = Write::DeleteSpec { feature: "a".into(), expect: Expect::Version(2) };
+    let mut versions = Vec::new();
+    for image in ["shop-web:1", "shop-web:2"] {
+        commit(&*store, vec![put_spec("a", image, Expect::Any)]).await.unwrap();
+        versions.push(spec_of(&*store, "a").await.unwrap().0);
+    }
+    let gone = Write::DeleteSpec { feature: "a".into(), expect: Expect::Version(versions[1]) };
     commit(&*store, vec![gone.clone()]).await.unwrap();
     assert_eq!(spec_of(&*store, "a").await, None);
     assert_eq!(conflict(commit(&*store, vec![gone]).await), "the specification of a");
 
     commit(&*store, vec![put_spec("a", "shop-web:3", Expect::Absent)]).await.unwrap();
     let (version, image) = spec_of(&*store, "a").await.unwrap();
-    assert!(version > 2, "version {version} was already borne by a row of this name");
+    assert!(!versions.contains(&version), "version {version} was already borne by a row of this name");
     assert_eq!(image, "shop-web:3");
-    for old in 1..=2 {
+    for old in versions {
         conflict(commit(&*store, vec![put_spec("a", "shop-web:4", Expect::Version(old))]).await);
     }
+}
+
+pub(super) async fn a_batch_has_an_upper_bound(place: &dyn Place) {
+    let store = place.open().await;
+    let many = |count: usize| -> Vec<Write> {
+        (0..count).map(|n| put_record(&format!("feature/{n:03}"), 1, Expect::Any)).collect()
+    };
+    let refused = commit(&*store, many(BATCH_MOST + 1)).await;
+    assert!(
+        matches!(refused, Err(StoreError::TooMany { writes }) if writes == BATCH_MOST + 1),
+        "{refused:?}"
+    );
+    assert!(store.load().await.unwrap().records.is_empty());
+    commit(&*store, many(BATCH_MOST)).await.unwrap();
+    assert_eq!(store.load().await.unwrap().records.len(), BATCH_MOST);
 }
 
 pub(super) async fn a_batch_is_all_or_nothing(place: &dyn Place) {
@@ -71,7 +113,7 @@ pub(super) async fn a_batch_is_all_or_nothing(place: &dyn Place) {
         vec![
             put_spec("a", "shop-web:1", Expect::Absent),
             put_document("guards", "{}", Expect::Absent),
-            put_record("c", 2, Expect::Version(5)),
+            put_record("c", 2, Expect::Absent),
             put_record("d", 1, Expect::Absent),
         ],
     )
@@ -81,10 +123,13 @@ pub(super) async fn a_batch_is_all_or_nothing(place: &dyn Place) {
     assert_eq!(*place.open().await.load().await.unwrap(), *before);
 
     // Writes of one batch see each other, in order.
-    commit(&*store, vec![put_record("e", 1, Expect::Absent), put_record("e", 2, Expect::Version(1))])
-        .await
-        .unwrap();
-    assert_eq!(record_of(&*store, "e").await, Some((2, 2)));
+    commit(&*store, vec![put_record("e", 1, Expect::Absent), put_record("e", 2, Expect::Any)]).await.unwrap();
+    assert_eq!(generation_of(&*store, "e").await, Some(2));
+    let twice = commit(&*store, vec![put_record("f", 1, Expect::Any), put_record("f", 2, Expect::Absent)]);
+    assert_eq!(conflict(twice.await), "the record of f");
+    let gone = Write::DeleteRecord { feature: "e".into(), expect: Expect::Any };
+    commit(&*store, vec![gone, put_record("e", 3, Expect::Absent)]).await.unwrap();
+    assert_eq!(generation_of(&*store, "e").await, Some(3));
 }
 
 /// A feature with something in nearly every field.
@@ -149,13 +194,16 @@ pub(super) async fn rows_come_back_as_they_were_written(place: &dyn Place) {
 
 pub(super) async fn handles_see_each_others_writes(place: &dyn Place) {
     let (one, other) = (place.open().await, place.open().await);
-    for version in 1..=3 {
-        let expect = if version == 1 { Expect::Absent } else { Expect::Version(version - 1) };
-        let (writer, reader) = if version % 2 == 0 { (&one, &other) } else { (&other, &one) };
-        commit(&**writer, vec![put_record("a", version * 10, expect)]).await.unwrap();
-        assert_eq!(record_of(&**reader, "a").await, Some((version, version * 10)));
+    let mut last = None;
+    for generation in 1..=3 {
+        let expect = last.map_or(Expect::Absent, Expect::Version);
+        let (writer, reader) = if generation % 2 == 0 { (&one, &other) } else { (&other, &one) };
+        commit(&**writer, vec![put_record("a", generation, expect)]).await.unwrap();
+        let (version, read) = record_of(&**reader, "a").await.unwrap();
+        assert_eq!(read, generation);
         assert_eq!(*reader.load().await.unwrap(), *writer.load().await.unwrap());
         assert_eq!(reader.load().await.unwrap().records[&FeatureName::from("a")].version, version);
+        last = Some(version);
     }
 }
 
@@ -208,11 +256,13 @@ pub(super) async fn deleted_rows_are_gone_everywhere(place: &dyn Place) {
     .await
     .unwrap();
     assert_eq!(other.load().await.unwrap().specs.len(), 2);
+    let (spec, _) = spec_of(&*other, "a").await.unwrap();
+    let (record, _) = record_of(&*other, "a").await.unwrap();
     commit(
         &*store,
         vec![
-            Write::DeleteSpec { feature: "a".into(), expect: Expect::Version(1) },
-            Write::DeleteRecord { feature: "a".into(), expect: Expect::Version(1) },
+            Write::DeleteSpec { feature: "a".into(), expect: Expect::Version(spec) },
+            Write::DeleteRecord { feature: "a".into(), expect: Expect::Version(record) },
             Write::DeleteStatus("a".into()),
         ],
     )
@@ -232,11 +282,13 @@ pub(super) async fn documents_are_kept_by_name(place: &dyn Place) {
     assert_eq!(store.document("guards").await.unwrap(), None);
     commit(&*store, vec![put_document("guards", "{\"asked\":[]}", Expect::Absent)]).await.unwrap();
     commit(&*store, vec![put_document("pause", "because", Expect::Absent)]).await.unwrap();
-    let again = commit(&*store, vec![put_document("guards", "{}", Expect::Version(2))]).await;
+    let first = store.document("guards").await.unwrap().unwrap().version;
+    let again = commit(&*store, vec![put_document("guards", "{}", Expect::Version(first ^ 1))]).await;
     assert_eq!(conflict(again), "the document guards");
-    commit(&*store, vec![put_document("guards", "{}", Expect::Version(1))]).await.unwrap();
+    commit(&*store, vec![put_document("guards", "{}", Expect::Version(first))]).await.unwrap();
     let guards = place.open().await.document("guards").await.unwrap().unwrap();
-    assert_eq!((guards.version, guards.body.as_str()), (2, "{}"));
+    assert_ne!(guards.version, first);
+    assert_eq!(guards.body, "{}");
     let rows = store.load().await.unwrap();
     assert_eq!(rows.documents["guards"], guards);
     assert_eq!(rows.documents["pause"].body, "because");

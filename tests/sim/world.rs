@@ -10,7 +10,7 @@ use beansprout::controller::{Cadence, Controller, Setup, Switch};
 use beansprout::emulator::{Call, Emulator, Settings};
 use beansprout::model::{Ask, Feature, FeatureName, Record, StatusView};
 use beansprout::plan::Policy;
-use beansprout::store::{Access, Batch, Expect, RecordBody, Store, Write, open};
+use beansprout::store::{Access, BATCH_MOST, Batch, Expect, RecordBody, Store, Write, open};
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
@@ -179,7 +179,9 @@ impl Sim {
     }
 
     pub(crate) async fn commit(&self, writes: Vec<Write>) {
-        self.store.commit(Batch { fence: None, writes }).await.unwrap();
+        for writes in writes.chunks(BATCH_MOST) {
+            self.store.commit(Batch { fence: None, writes: writes.to_vec() }).await.unwrap();
+        }
     }
 
     /// Removes a row by hand.

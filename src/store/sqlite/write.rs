@@ -8,7 +8,9 @@ use super::Failure;
 use super::layout::Kind;
 use super::read::{counter, identity, severity_text, signed};
 use crate::model::FeatureName;
-use crate::store::{Batch, EVENTS_KEPT, EventRow, Expect, StoreError, StoreIdentity, Write, codec};
+use crate::store::{
+    BATCH_MOST, Batch, EVENTS_KEPT, EventRow, Expect, StoreError, StoreIdentity, Write, codec,
+};
 
 /// How many events are kept of all features together. History outlives its
 /// feature, so something else must bound it.
@@ -16,6 +18,9 @@ const EVENTS_KEPT_IN_ALL: u64 = 20_000;
 
 /// Carries out a batch, or nothing of it.
 pub(super) fn commit(connection: &mut Connection, batch: &Batch) -> Result<(), Failure> {
+    if batch.writes.len() > BATCH_MOST {
+        return Err(StoreError::TooMany { writes: batch.writes.len() }.into());
+    }
     // Taken for writing from the start: what is checked cannot change before
     // it is written.
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
