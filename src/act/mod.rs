@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 
-use crate::aws::Clients;
+use crate::aws::{Clients, Gate, Verb};
 use crate::clock::Clock;
 use crate::model::{FeatureName, Reply, Snapshot};
 use crate::plan::{Action, Memory, News, Plan, Step};
@@ -33,6 +33,7 @@ pub struct Actor {
     bundles: Bundles,
     store: Arc<dyn Store>,
     clock: Clock,
+    gate: Arc<dyn Gate>,
 }
 
 /// What became of a step.
@@ -56,7 +57,8 @@ pub enum Done {
     Unnoted(Reply),
     /// A row had changed meanwhile; nothing was done.
     Stale,
-    /// The lease was lost; nothing was done.
+    /// The lease was lost, is about to end or is being given back; nothing
+    /// was done.
     Fenced,
     /// The store failed; nothing was done.
     StoreFailed(String),
@@ -66,13 +68,21 @@ pub enum Done {
 
 impl Actor {
     /// An actor on one account, for one store. `owner` is the account that
-    /// must own the bucket of our bundles.
-    pub fn new(clients: Clients, owner: Option<String>, store: Arc<dyn Store>, clock: Clock) -> Self {
+    /// must own the bucket of our bundles. `gate` is the one that the clients
+    /// were built with: it is asked before anything is written down, too.
+    pub fn new(
+        clients: Clients,
+        owner: Option<String>,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        gate: Arc<dyn Gate>,
+    ) -> Self {
         Self {
             beanstalk: Beanstalk::new(clients.clone()),
             bundles: Bundles::new(clients, owner),
             store,
             clock,
+            gate,
         }
     }
 
@@ -87,6 +97,11 @@ impl Actor {
         fence: Option<Fence>,
         looked: Duration,
     ) -> Result<Vec<Outcome>, StoreError> {
+        // Marks that no call can follow would only use the guards up.
+        if plan.steps.values().any(|step| step.action.is_some()) && !self.may_call() {
+            let fenced = |feature| Outcome { feature, result: Done::Fenced };
+            return Ok(plan.steps.into_keys().map(fenced).collect());
+        }
         self.mark_guards(&plan, snapshot, rows, fence.as_ref()).await?;
         let now = plan.now;
         let outcomes = futures::stream::iter(plan.steps)
@@ -123,6 +138,12 @@ impl Actor {
         self.store.commit(Batch { fence: fence.cloned(), writes: vec![write] }).await
     }
 
+    /// Whether a call could go out at this moment.
+    fn may_call(&self) -> bool {
+        Verb::find("Elastic Beanstalk", "CreateEnvironment")
+            .is_some_and(|longest| self.gate.check(longest).is_ok())
+    }
+
     /// Whether people paused the controller while the turn was under way. A
     /// store that does not answer stops the step anyway.
     async fn is_paused(&self) -> bool {
@@ -154,6 +175,9 @@ impl Actor {
             }
         };
         if action.is_some() {
+            if !self.may_call() {
+                return Outcome { feature, result: Done::Fenced };
+            }
             if late() || self.is_paused().await {
                 return Outcome { feature, result: Done::Stale };
             }

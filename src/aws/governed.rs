@@ -4,6 +4,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
@@ -22,6 +23,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::{ErrorKind, RetryConfig};
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::budget::Budget;
@@ -31,8 +33,15 @@ use super::verbs::Verb;
 /// Asked before each attempt of a mutating verb: whether this process may act
 /// at this moment (it leads, and is not read-only).
 pub trait Gate: Send + Sync + fmt::Debug {
-    /// `Err` with the reason stops the attempt before the wire.
-    fn check(&self, verb: &Verb) -> Result<(), String>;
+    /// How long the attempt may take from now on; `Err` with the reason stops
+    /// it before the wire.
+    fn check(&self, verb: &Verb) -> Result<Duration, String>;
+
+    /// Ends when what [`Gate::check`] let pass may go on no longer. The
+    /// attempts that are under way are dropped then.
+    fn closed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// Lets everything pass: for commands that act by a person's hand.
@@ -40,8 +49,8 @@ pub trait Gate: Send + Sync + fmt::Debug {
 pub struct OpenGate;
 
 impl Gate for OpenGate {
-    fn check(&self, _verb: &Verb) -> Result<(), String> {
-        Ok(())
+    fn check(&self, verb: &Verb) -> Result<Duration, String> {
+        Ok(verb.attempt)
     }
 }
 
@@ -50,7 +59,7 @@ impl Gate for OpenGate {
 pub struct ShutGate(pub String);
 
 impl Gate for ShutGate {
-    fn check(&self, _verb: &Verb) -> Result<(), String> {
+    fn check(&self, _verb: &Verb) -> Result<Duration, String> {
         Err(self.0.clone())
     }
 }
@@ -152,17 +161,24 @@ impl GovernedConnector {
             return Err(stop("verb not allowed: it came past the governor".to_owned()));
         };
         self.budget.token(verb).await.map_err(stop)?;
+        let mut deadline = verb.attempt;
         if verb.mutating {
             if attempt > 1 {
                 return Err(stop(format!("{} is never sent twice", verb.operation)));
             }
-            self.gate.check(verb).map_err(stop)?;
+            deadline = self.gate.check(verb).map_err(stop)?;
         }
         self.budget.count(verb);
         let before = call::note_sent();
-        let outcome = match tokio::time::timeout(verb.attempt, self.exchange(verb, request)).await {
-            Ok(outcome) => outcome,
-            Err(elapsed) => Err(ConnectorError::timeout(elapsed.into())),
+        let outcome = tokio::select! {
+            biased;
+            () = self.closed(verb) => {
+                Err(ConnectorError::other("the lease was lost while the call was under way".into(), None))
+            }
+            ended = tokio::time::timeout(deadline, self.exchange(verb, request)) => match ended {
+                Ok(outcome) => outcome,
+                Err(elapsed) => Err(ConnectorError::timeout(elapsed.into())),
+            },
         };
         match &outcome {
             Ok(response) => self.take_note(verb, response),
@@ -170,6 +186,11 @@ impl GovernedConnector {
             Err(_) => {}
         }
         outcome
+    }
+
+    /// Ends when an attempt of this verb may go on no longer.
+    async fn closed(&self, verb: &Verb) {
+        if verb.mutating { self.gate.closed().await } else { std::future::pending().await }
     }
 
     /// The request and the whole body of its reply: bodies are small, and a

@@ -13,7 +13,8 @@ pub struct Verb {
     /// own retry (a lost reply would come back as a false "already exists"),
     /// and only while the gate is open.
     pub mutating: bool,
-    /// How long one attempt may take on the wire, body included.
+    /// How long one attempt may take on the wire, body included. Of a leader's
+    /// mutating calls the lease bounds it further.
     pub attempt: Duration,
 }
 
@@ -26,6 +27,9 @@ const fn write(service: &'static str, operation: &'static str, seconds: u64) -> 
 }
 
 const EB: &str = "elasticbeanstalk";
+
+// Beanstalk accepts or refuses within seconds; what the call sets going is
+// followed by reading. An answer that takes longer is one more unknown outcome.
 
 /// Every verb. An operation that is not here is stopped before the wire.
 pub static VERBS: &[Verb] = &[
@@ -43,27 +47,27 @@ pub static VERBS: &[Verb] = &[
     read(EB, "ListTagsForResource"),
     read(EB, "RetrieveEnvironmentInfo"),
     read(EB, "ValidateConfigurationSettings"),
-    write(EB, "AbortEnvironmentUpdate", 30),
-    write(EB, "CreateApplication", 30),
-    write(EB, "CreateApplicationVersion", 60),
-    write(EB, "CreateConfigurationTemplate", 30),
-    write(EB, "CreateEnvironment", 60),
-    write(EB, "CreateStorageLocation", 30),
-    write(EB, "DeleteApplicationVersion", 30),
-    write(EB, "DeleteConfigurationTemplate", 30),
-    write(EB, "DeleteEnvironmentConfiguration", 30),
-    write(EB, "RebuildEnvironment", 30),
-    write(EB, "RequestEnvironmentInfo", 30),
-    write(EB, "RestartAppServer", 30),
-    write(EB, "TerminateEnvironment", 30),
-    write(EB, "UpdateEnvironment", 60),
-    write(EB, "UpdateTagsForResource", 30),
+    write(EB, "AbortEnvironmentUpdate", 15),
+    write(EB, "CreateApplication", 15),
+    write(EB, "CreateApplicationVersion", 15),
+    write(EB, "CreateConfigurationTemplate", 15),
+    write(EB, "CreateEnvironment", 15),
+    write(EB, "CreateStorageLocation", 15),
+    write(EB, "DeleteApplicationVersion", 15),
+    write(EB, "DeleteConfigurationTemplate", 15),
+    write(EB, "DeleteEnvironmentConfiguration", 15),
+    write(EB, "RebuildEnvironment", 15),
+    write(EB, "RequestEnvironmentInfo", 15),
+    write(EB, "RestartAppServer", 15),
+    write(EB, "TerminateEnvironment", 15),
+    write(EB, "UpdateEnvironment", 15),
+    write(EB, "UpdateTagsForResource", 15),
     read("ecr", "BatchGetImage"),
     read("ecr", "DescribeRepositories"),
     read("s3", "HeadBucket"),
     read("s3", "HeadObject"),
-    write("s3", "DeleteObject", 30),
-    // A bundle may be up to 500 MB.
+    write("s3", "DeleteObject", 15),
+    // A person's bundle may be up to 500 MB; a leader's is some kilobytes.
     write("s3", "PutObject", 600),
     read("sts", "GetCallerIdentity"),
 ];
@@ -71,7 +75,7 @@ pub static VERBS: &[Verb] = &[
 impl Verb {
     /// The verb of an SDK operation, by the SDK's service id (`Elastic
     /// Beanstalk`) and operation name; `None` when it is not allowed.
-    pub(super) fn find(service_id: &str, operation: &str) -> Option<&'static Verb> {
+    pub fn find(service_id: &str, operation: &str) -> Option<&'static Verb> {
         let service = match service_id {
             "Elastic Beanstalk" => EB,
             "ECR" => "ecr",

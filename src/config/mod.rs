@@ -56,7 +56,8 @@ pub struct Config {
     pub cadence: Cadence,
     /// How often AWS may be called.
     pub rates: Rates,
-    /// How long the leader's lease lasts without renewal.
+    /// How long the leader's lease lasts without renewal; half of it is what
+    /// one call that changes something may take.
     pub lease: SignedDuration,
     /// How often a launch or deployment is tried in all.
     pub tries: u32,
@@ -162,7 +163,7 @@ impl Default for Config {
             max_skew: policy.max_skew,
             cadence: Cadence::default(),
             rates: Rates::default(),
-            lease: SignedDuration::from_secs(15),
+            lease: SignedDuration::from_secs(30),
             tries: policy.tries,
         }
     }

@@ -71,6 +71,7 @@ struct RawClock {
 struct RawCadence {
     busy: Option<String>,
     calm: Option<String>,
+    watch: Option<String>,
     idle: Option<String>,
     images: Option<String>,
 }
@@ -198,7 +199,7 @@ impl Layers {
         if let Some(text) = &raw.lease {
             let long_enough = |lease: jiff::SignedDuration| match lease.as_secs() {
                 3.. => Ok(lease),
-                _ => Err("the shortest lease is 3s: it is renewed three times before it ends".to_owned()),
+                _ => Err("the shortest lease is 3s: half of it is what a call may take".to_owned()),
             };
             config.lease = self.checked("lease", time(text).and_then(long_enough))?;
         }
@@ -228,6 +229,7 @@ impl Layers {
             ("cadence.calm", &raw.cadence.calm, &mut cadence.calm),
             ("cadence.idle", &raw.cadence.idle, &mut cadence.idle),
             ("cadence.images", &raw.cadence.images, &mut cadence.images),
+            ("cadence.watch", &raw.cadence.watch, &mut cadence.watch),
         ];
         for (key, text, span) in pauses {
             if let Some(text) = text {

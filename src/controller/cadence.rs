@@ -20,6 +20,9 @@ pub struct Cadence {
     pub images: Duration,
     /// How often the store is asked whether anything changed.
     pub store: Duration,
+    /// How often a process that stands by looks at the lease's row: a planned
+    /// hand-over takes no longer than this and half a second more.
+    pub watch: Duration,
 }
 
 impl Default for Cadence {
@@ -30,6 +33,7 @@ impl Default for Cadence {
             idle: Duration::from_secs(60),
             images: Duration::from_secs(30),
             store: Duration::from_millis(500),
+            watch: Duration::from_millis(250),
         }
     }
 }

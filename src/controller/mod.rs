@@ -2,6 +2,7 @@
 //! changed; being woken only makes the next one come sooner.
 
 mod cadence;
+mod keeper;
 mod lease;
 mod start;
 
@@ -16,17 +17,18 @@ use crate::act::{Actor, Done, Outcome};
 use crate::aws::Budget;
 use crate::clock::Clock;
 use crate::model::{Feature, Snapshot, StatusView};
-use crate::observe::{ObserveError, Observed, Observer};
+use crate::observe::{Lead, ObserveError, Observed, Observer};
 use crate::plan::{Action, Plan, Policy, Violation, check, plan};
 use crate::status::{FLEET_DOCUMENT, FleetView, GUARDS_DOCUMENT, PAUSE_DOCUMENT, derive, fleet};
 use crate::store::{BATCH_MOST, Batch, Expect, Fence, Rows, Store, StoreError, Write};
 
 pub use cadence::Cadence;
-pub use lease::Switch;
+pub use lease::{Leading, Switch};
 pub use start::{BUCKET_DOCUMENT, ControllerError, Introduction, Setup};
 
-/// How long a turn may go on after the stop before it is cut off.
-const STOP_WITHIN: Duration = Duration::from_secs(7);
+/// How long the calls under way may take to be answered after the stop. A
+/// planned hand-over takes no longer than a second in all.
+const STOP_WITHIN: Duration = Duration::from_millis(500);
 
 /// The controller of one installation.
 pub struct Controller {
@@ -80,24 +82,25 @@ impl Controller {
         &self.introduction
     }
 
-    /// Runs until told to stop, and gives the lease back then. Calls that are
-    /// under way are finished first; each has a deadline of its own.
+    /// Runs until told to stop, and gives the lease back then. No call begins
+    /// after the stop; those under way have a moment to be answered, and what
+    /// is not answered then is written down as open for whoever leads next.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), ControllerError> {
         if !self.read_only && !self.introduction.acted {
             self.store.commit(Batch { fence: None, writes: vec![Write::MarkActed] }).await?;
         }
         let kept = CancellationToken::new();
         let keeper = (!self.read_only).then(|| {
-            let (store, switch) = (self.store.clone(), self.switch.clone());
+            let keeper = keeper::Keeper {
+                store: self.store.clone(),
+                switch: self.switch.clone(),
+                holder: self.holder.clone(),
+                length: self.lease,
+                watch: self.cadence.watch,
+                clock: self.clock.clone(),
+            };
             // Whoever drops this loop drops the lease's keeper too.
-            AbortOnDropHandle::new(tokio::spawn(lease::keep(
-                store,
-                switch,
-                self.holder.clone(),
-                self.lease,
-                self.clock.clone(),
-                kept.clone(),
-            )))
+            AbortOnDropHandle::new(tokio::spawn(keeper::keep(keeper, kept.clone())))
         });
         self.wheel(&stop).await;
         kept.cancel();
@@ -110,23 +113,30 @@ impl Controller {
     /// Turn after turn, while leading.
     async fn wheel(&mut self, stop: &CancellationToken) {
         let mut failures = 0u32;
+        let switch = self.switch.clone();
         while !stop.is_cancelled() {
-            let fence = self.switch.fence();
-            if fence.is_none() && !self.read_only {
+            let leading = switch.leading();
+            if leading.is_none() && !self.read_only {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => return,
-                    () = self.switch.changed() => {}
+                    () = switch.changed() => {}
                     () = tokio::time::sleep(Duration::from_secs(1)) => {}
                 }
                 continue;
             }
+            let epoch = leading.as_ref().map(|leading| leading.fence.epoch);
             let turn = tokio::select! {
                 biased;
-                turn = self.turn(fence) => turn,
+                // Whatever it was about to do, somebody else may be doing.
+                () = lost(&switch, epoch) => {
+                    tracing::warn!("a turn was given up, because the lease was lost");
+                    continue;
+                }
+                turn = self.turn(leading.map(|leading| leading.fence)) => turn,
                 // What is cut off here is what a crash cuts off: the next
                 // leader finds it.
-                () = grace_after(stop) => return,
+                () = grace_after(stop, &switch) => return,
             };
             let pause = match turn {
                 Ok(turn) => {
@@ -140,17 +150,21 @@ impl Controller {
                 }
             };
             if let Some((pause, revision)) = pause {
-                self.sleep(pause, revision, stop).await;
+                tokio::select! {
+                    biased;
+                    () = lost(&switch, epoch) => {}
+                    () = self.sleep(pause, revision, stop) => {}
+                }
             }
         }
     }
 
     /// One turn: observe, plan, check, act, status.
     pub async fn turn(&mut self, fence: Option<Fence>) -> Result<Turn, TurnError> {
-        let epoch = fence.as_ref().map(|fence| fence.epoch);
         let looked = self.clock.monotonic();
+        let lead = Lead { epoch: fence.as_ref().map(|fence| fence.epoch), quiet: self.quiet(looked) };
         let Observed { snapshot, rows, .. } =
-            self.observer.observe(self.store.as_ref(), &self.policy, epoch, &[]).await?;
+            self.observer.observe(self.store.as_ref(), &self.policy, lead, &[]).await?;
         let mut plan = plan(&snapshot, &self.policy);
         let violations = drop_violations(&snapshot, &mut plan);
         let outcomes = if self.read_only {
@@ -177,10 +191,18 @@ impl Controller {
         Ok(Turn { snapshot, plan, outcomes, violations, statuses, pause, rows })
     }
 
+    /// How long nothing may be destroyed yet, because the lease was taken over
+    /// from somebody who did not give it back.
+    fn quiet(&self, looked: Duration) -> Option<Duration> {
+        let until = self.switch.leading()?.quiet_until?;
+        until.checked_sub(looked).filter(|left| !left.is_zero())
+    }
+
     /// Observe and plan, and nothing else. `overlay` are specifications that
     /// are looked at as if they were applied already.
     pub async fn preview(&mut self, overlay: Vec<Feature>) -> Result<(Snapshot, Plan), TurnError> {
-        let observed = self.observer.observe(self.store.as_ref(), &self.policy, None, &overlay).await?;
+        let observed =
+            self.observer.observe(self.store.as_ref(), &self.policy, Lead::default(), &overlay).await?;
         let plan = plan(&observed.snapshot, &self.policy);
         Ok((observed.snapshot, plan))
     }
@@ -253,9 +275,18 @@ impl Controller {
     }
 }
 
-/// Ends some time after the stop.
-async fn grace_after(stop: &CancellationToken) {
+/// Ends when the lease of this epoch is lost; never for who holds none.
+async fn lost(switch: &Switch, epoch: Option<u64>) {
+    match epoch {
+        Some(epoch) => switch.lost(epoch).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Lets nothing new begin after the stop, and ends some time later.
+async fn grace_after(stop: &CancellationToken, switch: &Switch) {
     stop.cancelled().await;
+    switch.leave();
     tokio::time::sleep(STOP_WITHIN).await;
 }
 

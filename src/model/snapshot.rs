@@ -22,6 +22,10 @@ pub struct Snapshot {
     /// The lease epoch that a plan from this snapshot may be carried out
     /// under; `None` when nobody here leads.
     pub epoch: Option<u64>,
+    /// Whether the lease was taken over from somebody who did not give it
+    /// back, and the calls that they may have begun are not surely over: until
+    /// about when. Meanwhile nothing is destroyed.
+    pub quiet: Option<Timestamp>,
     /// Every live environment that the account shows, or why there is no
     /// answer. It was read before the store.
     pub fleet: Answer<BTreeMap<EnvironmentId, Environment>>,

@@ -6,6 +6,7 @@ mod answers;
 mod entries;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -28,6 +29,16 @@ pub struct Observed {
     pub rows: std::sync::Arc<Rows>,
     /// Whether something of ours is under way.
     pub under_way: bool,
+}
+
+/// How the controller leads that observes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lead {
+    /// The epoch that a plan may be carried out under.
+    pub epoch: Option<u64>,
+    /// After a take-over: how much longer nothing may be destroyed, seen from
+    /// before the listing.
+    pub quiet: Option<Duration>,
 }
 
 /// Why there is no snapshot. Gaps in the cloud's answers are part of a
@@ -59,18 +70,15 @@ pub struct Observer {
     memory: Memory,
     /// Local clock minus AWS time, as last seen.
     skew: SignedDuration,
+    /// The end of the quiet after a take-over, by its epoch: told once, in AWS
+    /// time, so that it does not wander with each look.
+    quiet: Option<(u64, Timestamp)>,
 }
 
 impl Observer {
     /// An observer of one account and region. `images` is how often an image
     /// reference is looked up again.
-    pub fn new(
-        clients: Clients,
-        home: Home,
-        platform: String,
-        images: std::time::Duration,
-        clock: Clock,
-    ) -> Self {
+    pub fn new(clients: Clients, home: Home, platform: String, images: Duration, clock: Clock) -> Self {
         let registry_home = RegistryHome { account: home.account.clone(), region: home.region.clone() };
         Self {
             beanstalk: Beanstalk::new(clients.clone()),
@@ -80,6 +88,7 @@ impl Observer {
             memory: Memory::new(images),
             clock,
             skew: SignedDuration::ZERO,
+            quiet: None,
         }
     }
 
@@ -94,7 +103,7 @@ impl Observer {
         &mut self,
         store: &dyn Store,
         policy: &Policy,
-        epoch: Option<u64>,
+        lead: Lead,
         overlay: &[Feature],
     ) -> Result<Observed, ObserveError> {
         let (fleet, now) = self.fleet().await;
@@ -107,7 +116,8 @@ impl Observer {
             now,
             skew: self.skew,
             home: self.home.clone(),
-            epoch,
+            epoch: lead.epoch,
+            quiet: self.quiet(lead, now),
             fleet,
             features,
             images: BTreeMap::new(),
@@ -122,6 +132,18 @@ impl Observer {
         };
         self.answer(&asked, &mut snapshot).await;
         Ok(Observed { snapshot, rows, under_way: asked.under_way })
+    }
+
+    fn quiet(&mut self, lead: Lead, now: Timestamp) -> Option<Timestamp> {
+        let (epoch, left) = (lead.epoch?, lead.quiet?);
+        match self.quiet {
+            Some((known, until)) if known == epoch => Some(until),
+            _ => {
+                let until = now.checked_add(left).unwrap_or(Timestamp::MAX);
+                self.quiet = Some((epoch, until));
+                Some(until)
+            }
+        }
     }
 
     /// The one listing of a turn, and AWS time.

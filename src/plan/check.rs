@@ -40,6 +40,9 @@ fn judge(snapshot: &Snapshot, entry: &Entry, step: &Step, action: &Action) -> Re
     ensure(!matches!(entry.spec, SpecRow::Unreadable { .. }), "a call on an unreadable row")?;
     let before = entry.record();
     let open_before = before.and_then(Record::open);
+    if let Action::Tidy(_) | Action::Destroy(_) = action {
+        ensure(snapshot.quiet.is_none(), "something is destroyed too soon after a take-over")?;
+    }
     match action {
         Action::Tidy(remains) => {
             let record = after(step).or(before).ok_or("tidying without a record")?;

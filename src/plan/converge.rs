@@ -260,6 +260,9 @@ fn end(
     if environment.status != EnvironmentStatus::Ready {
         return Situation::EndsWhenReady(reason);
     }
+    if let Some(until) = snapshot.quiet {
+        return Situation::TakenOver { until };
+    }
     let Some(arn) = environment.arn.clone() else { return Situation::Unproven };
     let mut tries = 0;
     if let Attempt::Failed(failure) = &draft.record.attempt

@@ -133,6 +133,11 @@ pub enum Situation {
     Unwell,
     /// It ends as soon as the environment is Ready.
     EndsWhenReady(EndReason),
+    /// It ends as soon as no call of the leader before can be under way.
+    TakenOver {
+        /// About when.
+        until: Timestamp,
+    },
     /// It had its time.
     Expired,
     /// It was deleted.

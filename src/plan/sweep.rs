@@ -15,7 +15,7 @@ pub(super) fn sweep(draft: &mut Draft, snapshot: &Snapshot, policy: &Policy, fle
     let kept = needed(draft);
     let ended = matches!(draft.record.life, Life::Expired { .. } | Life::Deleted { .. });
     let trusted = life::clock_agrees(snapshot, policy);
-    let busy = draft.action.is_some() || draft.record.open().is_some();
+    let busy = draft.action.is_some() || draft.record.open().is_some() || snapshot.quiet.is_some();
     let mut remains = Vec::new();
     for (label, artifact) in &mut draft.record.artifacts {
         let used = kept.contains(label) || fleet.shows(&artifact.application, label);

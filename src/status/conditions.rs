@@ -98,6 +98,7 @@ fn reason(situation: &Situation) -> &'static str {
         Situation::Runs => "AsWanted",
         Situation::Unwell => "HealthRed",
         Situation::EndsWhenReady(_) => "Ending",
+        Situation::TakenOver { .. } => "TakenOver",
         Situation::Expired => "Expired",
         Situation::Deleted => "Deleted",
     }

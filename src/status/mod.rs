@@ -119,7 +119,7 @@ fn phase(situation: &Situation, record: &Record, previous: Option<&StatusView>) 
         Situation::Unwell => Phase::Degraded,
         Situation::Expired => Phase::Expired,
         Situation::Deleted => Phase::Deleted,
-        Situation::EndsWhenReady(_) => Phase::Terminating,
+        Situation::EndsWhenReady(_) | Situation::TakenOver { .. } => Phase::Terminating,
         Situation::Held(_) if matches!(record.life, Life::Ending { .. }) => Phase::Frozen,
         Situation::Held(_) => Phase::Pending,
         Situation::AwaitsImage { .. } if up => Phase::Updating,

@@ -96,6 +96,11 @@ pub(super) fn words(situation: &Situation, record: &Record, phase: Phase) -> Wor
             format!("It ends, because {}.", because(*reason)),
             "is taken down as soon as Beanstalk allows it",
         ),
+        Situation::TakenOver { until } => Words::new(
+            "It ends. Another controller leads since a moment ago, and the one before did not say goodbye.",
+            "is taken down when no call of that one can be under way",
+        )
+        .at(Some(*until)),
         Situation::Expired => {
             Words::new("Its time was over; its environment is gone.", "comes back with a new commit or image")
                 .advise(Some(format!("sprout renew {name}")))

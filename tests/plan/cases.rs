@@ -59,6 +59,7 @@ pub(super) fn blank() -> Snapshot {
         platform: Answer::Known("64bit Amazon Linux 2023 v4.7.0 running Docker".to_owned()),
         guards: GuardLedger::default(),
         paused: None,
+        quiet: None,
     }
 }
 

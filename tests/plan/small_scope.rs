@@ -4,7 +4,22 @@
 use super::cases::{Seedling, blank, policy};
 use super::domains::{Case, LIVES, Place, ROWS, Rest, lasts, places};
 use super::predicates::{breaches, leftovers};
-use beansprout::plan::plan;
+use beansprout::model::Snapshot;
+use beansprout::plan::{Action, Plan, Policy, plan};
+
+/// What destroys waits after a take-over, and no guard counts it.
+fn waits_after_a_take_over(mut snapshot: Snapshot, policy: &Policy, otherwise: &Plan) -> bool {
+    let destroys = |plan: &Plan| {
+        let mut actions = plan.steps.values().filter_map(|step| step.action.as_ref());
+        actions.any(|action| matches!(action, Action::Destroy(_) | Action::Tidy(_)))
+    };
+    if !destroys(otherwise) {
+        return true;
+    }
+    snapshot.quiet = Some(snapshot.now);
+    let quiet = plan(&snapshot, policy);
+    !destroys(&quiet) && quiet.guards.asked == snapshot.guards.asked && breaches(&snapshot, &quiet).is_empty()
+}
 
 /// Walks a part of all combinations; answers with how many there were.
 fn walk(part: usize, of: usize) -> usize {
@@ -26,6 +41,7 @@ fn walk(part: usize, of: usize) -> usize {
                     let plan = plan(&snapshot, &policy);
                     let found = breaches(&snapshot, &plan);
                     assert!(found.is_empty(), "{case:?}: {found:?}\n{plan:#?}");
+                    assert!(waits_after_a_take_over(snapshot.clone(), &policy, &plan), "{case:?}");
                     if place == Place::Gap {
                         assert!(plan.steps.values().all(|step| step.action.is_none()), "{case:?}");
                     }

@@ -42,8 +42,8 @@ async fn a_shut_gate_stops_what_changes_something_and_lets_questions_pass() {
 struct Latch(AtomicBool);
 
 impl Gate for Latch {
-    fn check(&self, _verb: &Verb) -> Result<(), String> {
-        if self.0.load(Ordering::SeqCst) { Err("the lease is lost".to_owned()) } else { Ok(()) }
+    fn check(&self, verb: &Verb) -> Result<Duration, String> {
+        if self.0.load(Ordering::SeqCst) { Err("the lease is lost".to_owned()) } else { Ok(verb.attempt) }
     }
 }
 
@@ -67,6 +67,40 @@ async fn a_lease_that_is_lost_while_a_call_waits_for_its_token_stops_it() {
     let (outcome, ()) = tokio::join!(waiting, lost);
     assert!(matches!(outcome, Err(CallError::NotSent { why }) if why == "the lease is lost"));
     assert!(!emulator.calls().iter().any(|call| call.operation == "CreateEnvironment"));
+}
+
+/// A gate that closes after a second, whatever it let pass.
+#[derive(Debug)]
+struct OneSecond;
+
+impl Gate for OneSecond {
+    fn check(&self, verb: &Verb) -> Result<Duration, String> {
+        Ok(verb.attempt)
+    }
+
+    fn closed(&self) -> futures::future::BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(Duration::from_secs(1)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_is_dropped_when_the_gate_closes_and_counts_as_unknown() {
+    let emulator = Emulator::new(Settings::default());
+    let budget = Budget::new(roomy(), Entropy::seeded(1));
+    let beanstalk = Beanstalk::new(connect(&emulator, Arc::new(OneSecond), &budget).await);
+    let slow = |operation| Fault::on(operation, Kind::Slow).by(4.0);
+    emulator.faults(vec![slow("CreateApplication"), slow("DescribeEnvironments")]);
+    let start = tokio::time::Instant::now();
+    let request = connect(&emulator, Arc::new(OneSecond), &budget).await;
+    let outcome = call(request.beanstalk.create_application().application_name("shop").send()).await;
+    assert!(
+        matches!(&outcome, Err(CallError::Unknown { why }) if why.contains("lease was lost")),
+        "{outcome:?}"
+    );
+    assert_eq!(start.elapsed(), Duration::from_secs(1));
+    // Whoever only asks may go on.
+    assert!(beanstalk.listing().await.is_ok());
+    assert_eq!(start.elapsed(), Duration::from_secs(5));
 }
 
 #[tokio::test(start_paused = true)]

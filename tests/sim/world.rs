@@ -121,24 +121,29 @@ impl Sim {
 
     /// A controller that does not run yet, with the switch of its lease.
     pub(crate) async fn controller(&mut self) -> Controller {
+        let setup = self.setup("controller", &self.clock.clone()).await;
+        Controller::start(setup).await.unwrap()
+    }
+
+    /// What a controller is made of that signs with this key and reads this clock.
+    pub(crate) async fn setup(&mut self, key: &str, clock: &Clock) -> Setup {
         self.lives += 1;
-        let switch = Switch::new(self.clock.clone());
-        let setup = Setup {
+        let switch = Switch::new(clock.clone());
+        Setup {
             store: open(&self.place, Access::Existing, &Entropy::seeded(self.options.seed)).await.unwrap(),
-            clients: self.clients(switch.clone(), "controller").await,
+            clients: self.clients(switch.clone(), key).await,
             policy: self.options.policy.clone(),
             platform: "Docker on AL2023".to_owned(),
             bucket: None,
             installation: Some("test".to_owned()),
-            holder: format!("controller-{}", self.lives),
-            clock: self.clock.clone(),
+            holder: format!("{key}-{}", self.lives),
+            clock: clock.clone(),
             entropy: Entropy::seeded(self.options.seed ^ u64::from(self.lives)),
             cadence: self.options.cadence,
             lease: self.options.lease,
             read_only: false,
             switch,
-        };
-        Controller::start(setup).await.unwrap()
+        }
     }
 
     /// Starts a controller in the background.
