@@ -61,6 +61,8 @@ pub(super) enum Verb {
     Get(GetArgs),
     /// Tell everything about features: what happened, what is true, what comes next
     Describe(NamesArgs),
+    /// Say who leads, since when, and what the last turn saw; exit status 1 when nobody leads
+    Status(ListArgs),
     /// Show what happened to features, oldest first
     Events(EventsArgs),
     /// Wait until features are ready, gone or expired

@@ -28,6 +28,7 @@ mod run;
 mod session;
 mod signals;
 mod spec_files;
+mod status;
 mod voice;
 mod wait;
 
@@ -125,6 +126,7 @@ async fn over_store(verb: Verb, session: &Session, out: &mut Out<'_>) -> anyhow:
         Verb::Apply(args) => apply::run(&args, session, out).await,
         Verb::Get(args) => get::run(&args, session, out).await,
         Verb::Describe(args) => describe::run(&args, session, out).await,
+        Verb::Status(args) => status::run(&args, session, out).await,
         Verb::Events(args) => events::run(&args, session, out).await,
         Verb::Wait(args) => wait::run(&args, session, out).await,
         Verb::Delete(args) => delete::run(&args, session, out).await,

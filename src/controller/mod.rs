@@ -19,7 +19,9 @@ use crate::clock::Clock;
 use crate::model::{Feature, Snapshot, StatusView};
 use crate::observe::{Lead, ObserveError, Observed, Observer};
 use crate::plan::{Action, Plan, Policy, Violation, check, plan};
-use crate::status::{FLEET_DOCUMENT, FleetView, GUARDS_DOCUMENT, PAUSE_DOCUMENT, derive, fleet};
+use crate::status::{
+    FLEET_DOCUMENT, FleetView, GUARDS_DOCUMENT, PAUSE_DOCUMENT, TURN_DOCUMENT, TurnView, derive, fleet,
+};
 use crate::store::{BATCH_MOST, Batch, Expect, Fence, Rows, Store, StoreError, Write};
 
 pub use cadence::Cadence;
@@ -126,36 +128,33 @@ impl Controller {
                 continue;
             }
             let epoch = leading.as_ref().map(|leading| leading.fence.epoch);
-            let turn = tokio::select! {
+            tokio::select! {
                 biased;
                 // Whatever it was about to do, somebody else may be doing.
-                () = lost(&switch, epoch) => {
-                    tracing::warn!("a turn was given up, because the lease was lost");
-                    continue;
-                }
-                turn = self.turn(leading.map(|leading| leading.fence)) => turn,
+                () = lost(&switch, epoch) => tracing::warn!("the lease is over; what was begun is given up"),
+                () = self.turn_and_rest(leading.map(|leading| leading.fence), &mut failures, stop) => {}
                 // What is cut off here is what a crash cuts off: the next
                 // leader finds it.
                 () = grace_after(stop, &switch) => return,
-            };
-            let pause = match turn {
-                Ok(turn) => {
-                    failures = 0;
-                    self.rest(&turn).await
-                }
-                Err(error) => {
-                    failures = (failures + 1).min(5);
-                    tracing::warn!(error = %chain(&error), "no turn this time");
-                    Some((Duration::from_secs(1 << failures), None))
-                }
-            };
-            if let Some((pause, revision)) = pause {
-                tokio::select! {
-                    biased;
-                    () = lost(&switch, epoch) => {}
-                    () = self.sleep(pause, revision, stop) => {}
-                }
             }
+        }
+    }
+
+    /// A turn, and the rest until the next one is due.
+    async fn turn_and_rest(&mut self, fence: Option<Fence>, failures: &mut u32, stop: &CancellationToken) {
+        let pause = match self.turn(fence).await {
+            Ok(turn) => {
+                *failures = 0;
+                self.rest(&turn).await
+            }
+            Err(error) => {
+                *failures = (*failures + 1).min(5);
+                tracing::warn!(error = %chain(&error), "no turn this time");
+                Some((Duration::from_secs(1 << *failures), None))
+            }
+        };
+        if let Some((pause, revision)) = pause {
+            self.sleep(pause, revision, stop).await;
         }
     }
 
@@ -183,11 +182,18 @@ impl Controller {
                 };
             }
         }
-        if !self.read_only {
-            self.write_status(&plan, &snapshot, &rows, &statuses, fence).await?;
-        }
         let pause = self.cadence.pause(&snapshot, plan.report.records.values(), statuses.values());
         let pause = pause.mul_f64(self.budget.stretch());
+        if !self.read_only {
+            let took = self.clock.monotonic().saturating_sub(looked);
+            let turn = TurnView {
+                at: snapshot.now,
+                epoch: snapshot.epoch,
+                took: took.try_into().unwrap_or_default(),
+                next: snapshot.now.checked_add(pause).unwrap_or(snapshot.now),
+            };
+            self.write_status(&plan, &snapshot, &rows, &statuses, &turn, fence).await?;
+        }
         Ok(Turn { snapshot, plan, outcomes, violations, statuses, pause, rows })
     }
 
@@ -214,6 +220,7 @@ impl Controller {
         snapshot: &Snapshot,
         rows: &Rows,
         statuses: &BTreeMap<crate::model::FeatureName, StatusView>,
+        turn: &TurnView,
         fence: Option<Fence>,
     ) -> Result<(), StoreError> {
         let mut writes: Vec<Write> = statuses
@@ -224,12 +231,12 @@ impl Controller {
         let gone = rows.statuses.keys().filter(|name| !statuses.contains_key(*name));
         writes.extend(gone.cloned().map(Write::DeleteStatus));
         let account = fleet(plan, snapshot.skew, &self.holder, snapshot.epoch);
-        let before: Option<FleetView> =
-            rows.documents.get(FLEET_DOCUMENT).and_then(|document| serde_json::from_str(&document.body).ok());
-        if !before.is_some_and(|before| before.says_the_same(&account))
-            && let Ok(body) = serde_json::to_string(&account)
-        {
-            writes.push(Write::PutDocument { name: FLEET_DOCUMENT.to_owned(), body, expect: Expect::Any });
+        let before: Option<FleetView> = read(rows, FLEET_DOCUMENT);
+        if !before.is_some_and(|before| before.says_the_same(&account)) {
+            writes.extend(document(FLEET_DOCUMENT, &account));
+        }
+        if turn.is_news_after(read(rows, TURN_DOCUMENT).as_ref()) {
+            writes.extend(document(TURN_DOCUMENT, turn));
         }
         // Each row stands for itself; what a failure leaves out is written in
         // the next turn.
@@ -275,6 +282,18 @@ impl Controller {
     }
 }
 
+/// A document as it was read; none where there is none, or where it cannot be
+/// read: it is derived, so another one comes.
+fn read<T: serde::de::DeserializeOwned>(rows: &Rows, name: &str) -> Option<T> {
+    serde_json::from_str(&rows.documents.get(name)?.body).ok()
+}
+
+/// The write of a derived document.
+fn document<T: serde::Serialize>(name: &str, value: &T) -> Option<Write> {
+    let body = serde_json::to_string(value).ok()?;
+    Some(Write::PutDocument { name: name.to_owned(), body, expect: Expect::Any })
+}
+
 /// Ends when the lease of this epoch is lost; never for who holds none.
 async fn lost(switch: &Switch, epoch: Option<u64>) {
     match epoch {
@@ -306,9 +325,7 @@ fn same_wishes(before: &Rows, after: &Rows) -> bool {
             .filter(|(_, asks)| *asks != crate::model::Asks::default())
             .collect()
     };
-    let approved = |rows: &Rows| -> Option<crate::model::GuardLedger> {
-        rows.documents.get(GUARDS_DOCUMENT).and_then(|document| serde_json::from_str(&document.body).ok())
-    };
+    let approved = |rows: &Rows| -> Option<crate::model::GuardLedger> { read(rows, GUARDS_DOCUMENT) };
     let paused = |rows: &Rows| rows.documents.get(PAUSE_DOCUMENT).cloned();
     specs(before) == specs(after)
         && asks(before) == asks(after)

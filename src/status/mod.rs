@@ -5,6 +5,7 @@
 
 mod conditions;
 mod fleet;
+mod turn;
 mod words;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::model::{
 use crate::plan::{Plan, Policy, Situation, Waiting};
 
 pub use fleet::{FLEET_DOCUMENT, FleetView, GUARDS_DOCUMENT, PAUSE_DOCUMENT, Pause, fleet};
+pub use turn::{TURN_DOCUMENT, TurnView};
 
 /// The status rows after a plan. `previous` gives conditions the time of
 /// their last transition, and a phase to features that no answer speaks of.

@@ -2,6 +2,7 @@
 //! people read is part of the contract.
 
 mod asking;
+mod leading;
 mod reading;
 mod waiting;
 mod writing;
