@@ -17,3 +17,4 @@ pub mod provider;
 pub mod status;
 pub mod store;
 pub mod telemetry;
+pub mod web;

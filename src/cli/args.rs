@@ -306,6 +306,9 @@ pub(super) struct RunArgs {
     /// Look, and change nothing: neither AWS nor the store
     #[arg(long)]
     pub(super) read_only: bool,
+    /// Serve /healthz, /readyz and /metrics there, such as 127.0.0.1:9600
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<std::net::SocketAddr>,
 }
 
 fn guards() -> impl clap::builder::TypedValueParser<Value = Guard> {

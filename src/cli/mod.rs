@@ -25,6 +25,7 @@ mod pause;
 mod pending;
 mod print;
 mod run;
+mod service;
 mod session;
 mod signals;
 mod spec_files;

@@ -4,11 +4,15 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::args::RunArgs;
 use super::cloud::{connect, setup};
 use super::exit::{ExitStatus, Stop};
 use super::out::Out;
+use super::service;
 use super::signals::until_signal;
 use super::voice::count;
 use crate::aws::Clients;
@@ -17,6 +21,7 @@ use crate::config::Config;
 use crate::controller::{Controller, Introduction, Switch};
 use crate::plan::{Action, Plan};
 use crate::store::{Access, Store, open};
+use crate::web::{Watched, serve};
 
 /// Why a mutating call does not go out.
 const READ_ONLY: &str = "`sprout run --read-only` changes nothing";
@@ -31,15 +36,58 @@ pub(super) async fn run(args: &RunArgs, config: Config, out: &mut Out<'_>) -> an
     }
     let clock = Clock::system();
     let switch = if args.read_only { Switch::shut(clock, READ_ONLY) } else { Switch::new(clock) };
+    let listener = listen(args.listen).await?;
     let clients = connect(&config, switch.clone()).await?;
-    let controller = Controller::start(setup(&config, store, clients, switch, args.read_only)?).await?;
+    let (budget, shown) = (clients.budget.clone(), switch.clone());
+    let controller =
+        Controller::start(setup(&config, store.clone(), clients, switch, args.read_only)?).await?;
     greet(controller.introduction(), args.read_only, out)?;
-    match until_signal(|stop| controller.run(stop)).await.context("signals cannot be listened to")? {
+    if let Some(listener) = &listener {
+        out.say(format_args!("Listening on http://{}.", listener.local_addr()?))?;
+    }
+    let watched = Watched { vitals: controller.vitals(), budget, switch: shown, store };
+    let ended = until_signal(|stop| async move {
+        let watchers = watch(watched, listener, stop.clone());
+        let ended = controller.run(stop).await;
+        drop(watchers);
+        ended
+    });
+    match ended.await.context("signals cannot be listened to")? {
         Some(ended) => ended?,
         None => return Err(Stop::outside("stopped at once; the next start finds what was under way")),
     }
     out.say("Stopped. What was under way goes on in AWS, and the next start follows it.")?;
     Ok(ExitStatus::Done)
+}
+
+/// Takes the address before anything else is done: a controller that cannot
+/// be watched as asked does not start.
+async fn listen(address: Option<std::net::SocketAddr>) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    Ok(Some(listener))
+}
+
+/// Starts those who watch the controller, until they are dropped. They outlive
+/// the stop by what the controller needs to end.
+fn watch(
+    watched: Watched,
+    listener: Option<TcpListener>,
+    stop: CancellationToken,
+) -> Vec<AbortOnDropHandle<()>> {
+    let mut watchers = Vec::new();
+    if let Some(listener) = listener {
+        let watched = watched.clone();
+        watchers.push(AbortOnDropHandle::new(tokio::spawn(async move {
+            if let Err(error) = serve(listener, watched, CancellationToken::new()).await {
+                tracing::warn!(%error, "the web front ended; the controller goes on");
+            }
+        })));
+    }
+    if service::is_there() {
+        watchers.push(AbortOnDropHandle::new(tokio::spawn(service::tell(watched, stop))));
+    }
+    watchers
 }
 
 fn greet(who: &Introduction, read_only: bool, out: &mut Out<'_>) -> std::io::Result<()> {

@@ -44,6 +44,22 @@ pub struct Switch {
     changed: watch::Sender<()>,
 }
 
+/// How a process stands at one moment, for those who watch it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It does not lead.
+    Follows,
+    /// It leads.
+    Leads {
+        /// The lease's number.
+        epoch: u64,
+        /// What is left of the lease.
+        left: Duration,
+    },
+    /// It never acts, and why.
+    Shut(String),
+}
+
 /// Leading, as the loop needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leading {
@@ -111,6 +127,18 @@ impl Switch {
                 quiet_until: held.quiet_until,
             }),
             _ => None,
+        }
+    }
+
+    /// How this process stands. A lease that ran out is none.
+    pub fn standing(&self) -> Standing {
+        match &*self.lock() {
+            State::Follows => Standing::Follows,
+            State::Shut(why) => Standing::Shut(why.clone()),
+            State::Leads(held) => match self.left(held) {
+                Duration::ZERO => Standing::Follows,
+                left => Standing::Leads { epoch: held.lease.epoch, left },
+            },
         }
     }
 

@@ -5,6 +5,7 @@ mod cadence;
 mod keeper;
 mod lease;
 mod start;
+mod vitals;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,8 +26,9 @@ use crate::status::{
 use crate::store::{BATCH_MOST, Batch, Expect, Fence, Rows, Store, StoreError, Write};
 
 pub use cadence::Cadence;
-pub use lease::{Leading, Switch};
+pub use lease::{Leading, Standing, Switch};
 pub use start::{BUCKET_DOCUMENT, ControllerError, Introduction, Setup};
+pub use vitals::{FleetCounts, LastTurn, Pulse, Vitals};
 
 /// How long the calls under way may take to be answered after the stop. A
 /// planned hand-over takes no longer than a second in all.
@@ -46,6 +48,7 @@ pub struct Controller {
     lease: jiff::SignedDuration,
     read_only: bool,
     introduction: Introduction,
+    vitals: Vitals,
 }
 
 /// What a turn did.
@@ -84,6 +87,11 @@ impl Controller {
         &self.introduction
     }
 
+    /// What the loop tells of itself, also while it runs.
+    pub fn vitals(&self) -> Vitals {
+        self.vitals.clone()
+    }
+
     /// Runs until told to stop, and gives the lease back then. No call begins
     /// after the stop; those under way have a moment to be answered, and what
     /// is not answered then is written down as open for whoever leads next.
@@ -117,6 +125,7 @@ impl Controller {
         let mut failures = 0u32;
         let switch = self.switch.clone();
         while !stop.is_cancelled() {
+            self.vitals.moved();
             let leading = switch.leading();
             if leading.is_none() && !self.read_only {
                 tokio::select! {
@@ -142,7 +151,10 @@ impl Controller {
 
     /// A turn, and the rest until the next one is due.
     async fn turn_and_rest(&mut self, fence: Option<Fence>, failures: &mut u32, stop: &CancellationToken) {
-        let pause = match self.turn(fence).await {
+        self.vitals.turn_begins();
+        let turn = self.turn(fence).await;
+        self.vitals.turn_ended(&turn);
+        let pause = match turn {
             Ok(turn) => {
                 *failures = 0;
                 self.rest(&turn).await
@@ -264,6 +276,7 @@ impl Controller {
     async fn sleep(&self, pause: Duration, revision: Option<u64>, stop: &CancellationToken) {
         let until = self.clock.monotonic() + pause;
         loop {
+            self.vitals.moved();
             let left = until.saturating_sub(self.clock.monotonic());
             if left.is_zero() {
                 return;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::{Cadence, Controller, Switch};
+use super::{Cadence, Controller, Switch, Vitals};
 use crate::act::Actor;
 use crate::aws::Clients;
 use crate::clock::{Clock, Entropy};
@@ -129,6 +129,7 @@ impl Controller {
             endpoint,
             acted: identity.acted,
         };
+        let vitals = Vitals::new(setup.clock.clone());
         Ok(Controller {
             observer: Observer::new(
                 setup.clients.clone(),
@@ -154,6 +155,7 @@ impl Controller {
             lease: setup.lease,
             read_only: setup.read_only,
             introduction,
+            vitals,
         })
     }
 }

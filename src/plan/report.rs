@@ -31,6 +31,13 @@ pub struct Report {
     pub clock_off: bool,
 }
 
+impl Report {
+    /// How many environments are ours, as the records will have it.
+    pub fn environments(&self) -> usize {
+        self.records.values().filter(|record| record.identity.ledger.is_some()).count()
+    }
+}
+
 /// What a guard holds back.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Held {

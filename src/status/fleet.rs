@@ -62,7 +62,7 @@ pub fn fleet(plan: &Plan, skew: SignedDuration, leader: &str, epoch: Option<u64>
         orphans: plan.report.orphans.clone(),
         blind: plan.report.blind.clone(),
         clock_off: plan.report.clock_off,
-        environments: plan.report.records.values().filter(|record| record.identity.ledger.is_some()).count(),
+        environments: plan.report.environments(),
     }
 }
 

@@ -4,6 +4,7 @@
 mod commands;
 mod dev;
 mod emulator;
+mod front;
 
 use std::path::Path;
 
