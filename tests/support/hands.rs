@@ -86,7 +86,7 @@ pub(crate) fn aws_cli() -> Option<PathBuf> {
 }
 
 /// Writes down that the running test was not run, where `make test` picks it up.
-fn not_run(why: &str) {
+pub(crate) fn not_run(why: &str) {
     let test = std::env::var("NEXTEST_TEST_NAME")
         .ok()
         .or_else(|| std::thread::current().name().map(str::to_owned))

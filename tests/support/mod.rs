@@ -21,6 +21,6 @@ mod wait;
 pub(crate) use bench::Lab;
 pub(crate) use cloud::{Cloud, Page};
 pub(crate) use desk::{Controller, Desk};
-pub(crate) use hands::{Output, run};
+pub(crate) use hands::{Output, not_run, run};
 pub(crate) use process::Process;
 pub(crate) use wait::{eventually, never_within, secs, until};

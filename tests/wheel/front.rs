@@ -64,7 +64,7 @@ fn metrics(address: &str) -> BTreeMap<String, f64> {
 
 #[test]
 fn a_leader_and_its_standby_tell_how_they_stand() {
-    let place = Place::new(&["--seed-image", "shop-web:login-1", "--launch", "1s"]);
+    let place = Place::new(&["--seed-image", "shop-web:login-1"]);
     place.desk.sprout(&["init"]).ok();
     let mut leader = place.desk.controller_with("leader", &["--listen", "127.0.0.1:0"]);
     let at = address(&leader);
@@ -164,4 +164,38 @@ fn the_service_manager_is_told_of_start_life_and_end() {
     }
     assert!(controller.term().success(), "{}", controller.log());
     hear("STOPPING=1");
+}
+
+/// The page about the metrics lists those that there are, and no others.
+#[test]
+fn every_metric_is_explained_and_every_alert_names_one() {
+    let page = include_str!("../../docs/operating.md");
+    let named = |text: &str| -> std::collections::BTreeSet<String> {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        words.filter(|word| word.starts_with("sprout_")).map(str::to_owned).collect()
+    };
+    let explained: std::collections::BTreeSet<String> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `sprout_"))
+        .filter_map(|rest| Some(format!("sprout_{}", rest.split_once('`')?.0)))
+        .collect();
+
+    let place = Place::new(&[]);
+    place.desk.sprout(&["init"]).ok();
+    let controller = place.desk.controller_with("leader", &["--listen", "127.0.0.1:0"]);
+    let at = address(&controller);
+    readiness(&at, 200);
+    let (_, text) = get(&at, "/metrics").unwrap();
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let shown: std::collections::BTreeSet<String> = types
+        .map(|line| match line.split_once(' ') {
+            Some((name, "counter")) => format!("{name}_total"),
+            Some((name, "info")) => format!("{name}_info"),
+            Some((name, _)) => name.to_owned(),
+            None => panic!("{line:?}"),
+        })
+        .collect();
+    assert_eq!(shown, explained);
+    let alerts = named(include_str!("../../deploy/alerts.yaml"));
+    assert!(!alerts.is_empty() && alerts.is_subset(&explained), "{alerts:?}");
 }
