@@ -158,7 +158,7 @@ fn the_service_manager_is_told_of_start_life_and_end() {
         words.clear();
     };
     hear("READY=1");
-    hear("STATUS=Leads under epoch 1");
+    hear("STATUS=Leads under epoch");
     for _ in 0..3 {
         hear("WATCHDOG=1");
     }
