@@ -30,6 +30,6 @@ deps: ## install what the tests need beside Rust
 dist: ## build target/dist/sprout, fully optimised
 	cargo build --profile dist --locked --bin sprout
 
-clean: ## remove what was built, the tests' venv and the demo's world
+clean: ## remove what was built, the tests' tools and the demo's world
 	cargo clean
-	rm -rf .venv .sprout
+	rm -rf .venv .dynalite .sprout
