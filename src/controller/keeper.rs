@@ -121,7 +121,7 @@ impl Keeping {
         let sent = self.moment();
         self.asked = Some(quiet);
         let Keeper { store, holder, length, .. } = &self.keeper;
-        let granted = store.acquire(holder, *length, row.as_ref()).await?;
+        let granted = store.acquire(holder, *length, self.desk.clock.now(), row.as_ref()).await?;
         self.asked = None;
         if let Some(lease) = granted {
             let first = row.is_none() && lease.epoch == 1;

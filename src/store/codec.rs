@@ -48,13 +48,20 @@ fn name_it(fields: &mut serde_json::Map<String, Value>, name: &FeatureName) {
     }
 }
 
+/// The one field that every layout of a record has.
+#[derive(Deserialize)]
+struct Layout {
+    schema: u32,
+}
+
+/// Whether a newer program wrote this record, so that it must stay as it is
+/// whatever a write expects.
+pub(super) fn is_newer_record(body: &[u8]) -> bool {
+    serde_json::from_slice::<Layout>(body).is_ok_and(|layout| layout.schema > RECORD_SCHEMA)
+}
+
 /// Reads a record; one of a newer layout is not touched.
 pub(super) fn read_record(name: &FeatureName, body: &[u8]) -> RecordBody {
-    /// The one field that every layout has.
-    #[derive(Deserialize)]
-    struct Layout {
-        schema: u32,
-    }
     let unreadable = |why: String| RecordBody::Unreadable { why };
     match serde_json::from_slice::<Record>(body) {
         Ok(record) if record.schema <= RECORD_SCHEMA && record.feature == *name => {

@@ -5,6 +5,8 @@
 //! conditional; a batch is all or nothing.
 
 mod codec;
+mod dump;
+mod hold;
 mod open;
 mod rows;
 mod sqlite;
@@ -15,6 +17,8 @@ use async_trait::async_trait;
 
 use crate::model::{FeatureName, StatusView};
 
+pub use dump::{DUMP_SCHEMA, Dump, DumpRow, Imported, RowBody, RowKind, Scope};
+pub use hold::{Hold, Sealed};
 pub use open::{Access, open};
 pub use rows::{
     Batch, Document, EventRow, Expect, FeatureRows, Fence, Lease, LeaseRow, RecordBody, Rows, SpecBody,
@@ -68,11 +72,13 @@ pub trait Store: Send + Sync + 'static {
     /// Takes the lease if it is free, or held by nobody who renewed it since
     /// `seen` was read. Whether it ran out is judged by the caller, who has
     /// watched `seen` stay unchanged for its whole length; clocks of hosts
-    /// are never compared. Each grant raises the epoch.
+    /// are never compared. Each grant raises the epoch. `at` is the holder's
+    /// own time, which the row keeps for people.
     async fn acquire(
         &self,
         holder: &str,
         length: jiff::SignedDuration,
+        at: jiff::Timestamp,
         seen: Option<&LeaseRow>,
     ) -> Result<Option<Lease>, StoreError>;
 
@@ -87,6 +93,31 @@ pub trait Store: Send + Sync + 'static {
 
     /// Events, newest first: of one feature, or of all.
     async fn events(&self, feature: Option<&FeatureName>, limit: usize) -> Result<Vec<EventRow>, StoreError>;
+
+    /// Why nothing may be written to the store as it stands, if so. Each
+    /// write says the same, as [`StoreError::Held`], in the moment that it is
+    /// made.
+    async fn hold(&self) -> Result<Option<Hold>, StoreError>;
+
+    /// The whole store as a value, as of one moment where the store can; a
+    /// store that nobody may write to can be exported too.
+    async fn export(&self) -> Result<Dump, StoreError>;
+
+    /// Takes an export in, or refuses it and writes nothing. A store without
+    /// rows that never acted takes over the identity and stays read-only
+    /// until it is claimed. What is there already is left as it is, so an
+    /// import that a crash ended can be repeated. Epochs go on above those of
+    /// both.
+    async fn import(&self, dump: &Dump, scope: Scope) -> Result<Imported, StoreError>;
+
+    /// Seals the store: from now on it is read-only, because it goes on
+    /// elsewhere. Sealing it again for the same place changes nothing.
+    async fn seal(&self, seal: Sealed) -> Result<(), StoreError>;
+
+    /// Says that the store is to be used from where it lies: binds the place,
+    /// breaks a seal, and ends whatever lease its contents speak of. A store
+    /// that may be written to is left as it is.
+    async fn claim(&self) -> Result<StoreIdentity, StoreError>;
 }
 
 /// What can go wrong with a store, by what to do next.
@@ -126,6 +157,48 @@ pub enum StoreError {
         /// What was asked for.
         asked: String,
     },
+    /// The store is read-only as it stands.
+    #[error(transparent)]
+    Held(#[from] Hold),
+    /// A newer program wrote the row; it is not overwritten.
+    #[error("a newer sprout wrote {what}, so this one leaves it as it is; use that one")]
+    NewerRow {
+        /// Which row.
+        what: String,
+    },
+    /// An export was made by a newer program.
+    #[error("the export has form {found}, and this program knows forms up to {known}; use a newer sprout")]
+    NewerDump {
+        /// The form found.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
+    },
+    /// A file is no whole export.
+    #[error("line {line}: {why}")]
+    BadDump {
+        /// Which line, from 1.
+        line: usize,
+        /// Why.
+        why: String,
+    },
+    /// Rows are there that differ from those of an export; they may be newer.
+    #[error("{}. Nothing was written", newer(rows))]
+    NewerRows {
+        /// All of them.
+        rows: Vec<String>,
+    },
+    /// An export of one store was to go into another one that is in use.
+    #[error(
+        "the export is of store {incoming}, and here is store {here}, which has rows of its own. \
+         Import it into an empty place, or take only its specifications: --specs"
+    )]
+    OtherStore {
+        /// The store that is here.
+        here: String,
+        /// The store that the export is of.
+        incoming: String,
+    },
     /// The place cannot be opened, read or written.
     #[error("the store at {place} cannot be used")]
     Unusable {
@@ -135,6 +208,11 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+fn newer(rows: &[String]) -> String {
+    let what = if rows.len() == 1 { "a row is" } else { "rows are" };
+    format!("{what} there already and differ, and may be newer: {}", rows.join(", "))
 }
 
 /// How many events are kept for each feature.

@@ -22,6 +22,16 @@ pub struct StoreIdentity {
     /// Whether a controller ever acted on it: the first run asks, later
     /// ones do not.
     pub acted: bool,
+    /// The place that it is bound to, in the form of its own kind; `None`
+    /// after an import, until it is claimed.
+    #[serde(default)]
+    pub place: Option<String>,
+    /// Where it went on, if it was copied.
+    #[serde(default)]
+    pub sealed: Option<super::Sealed>,
+    /// Whether an import into it began and did not end.
+    #[serde(default)]
+    pub unfinished: bool,
 }
 
 /// Everything that a turn needs, as of one moment.
@@ -217,6 +227,8 @@ pub struct Lease {
     pub beat: u64,
     /// How long it lasts without renewal.
     pub length: SignedDuration,
+    /// When it was granted, by the holder's clock; for people only.
+    pub since: Timestamp,
 }
 
 /// The lease's row.
@@ -230,6 +242,8 @@ pub struct LeaseRow {
     pub beat: u64,
     /// How long it lasts without renewal.
     pub length: SignedDuration,
+    /// When it was granted, by the holder's clock; for people only.
+    pub since: Timestamp,
 }
 
 /// One line of a feature's history.

@@ -9,7 +9,7 @@ use super::{Place, generation_of, put_record, record_of};
 const LENGTH: SignedDuration = SignedDuration::from_secs(15);
 
 async fn grant(store: &dyn Store, holder: &str, seen: Option<&LeaseRow>) -> Option<Lease> {
-    store.acquire(holder, LENGTH, seen).await.unwrap()
+    store.acquire(holder, LENGTH, super::moment(), seen).await.unwrap()
 }
 
 pub(super) async fn a_free_lease_is_granted(place: &dyn Place) {
@@ -103,7 +103,7 @@ pub(super) async fn a_fence_holds_while_the_lease_row_names_it(place: &dyn Place
         fence: Some(Fence { holder: lease.holder.clone(), epoch: lease.epoch }),
         writes: vec![put_record(name.as_str(), generation, expect)],
     };
-    let nobody = Lease { holder: "one".to_owned(), epoch: 1, beat: 1, length: LENGTH };
+    let nobody = Lease { holder: "one".to_owned(), epoch: 1, beat: 1, length: LENGTH, since: super::moment() };
     assert!(matches!(one.commit(fenced(&nobody, 1, Expect::Any)).await, Err(StoreError::Fenced)));
 
     let old = grant(&*one, "one", None).await.unwrap();

@@ -4,6 +4,7 @@
 mod history;
 mod leases;
 mod model;
+mod moves;
 mod rows;
 mod sqlite;
 mod writers;
@@ -64,6 +65,15 @@ macro_rules! contract {
             history::events_come_newest_first,
             history::events_are_bounded_for_each_feature,
             history::history_outlives_its_feature,
+            moves::a_store_goes_out_and_in_and_loses_nothing,
+            moves::an_import_waits_to_be_claimed,
+            moves::an_import_can_be_repeated,
+            moves::an_import_of_more_than_one_batch_is_whole,
+            moves::what_may_be_newer_is_never_overwritten_by_an_import,
+            moves::another_store_that_is_in_use_takes_only_specifications,
+            moves::a_sealed_store_is_read_only_until_it_is_taken_back,
+            moves::an_export_of_a_newer_program_is_refused,
+            moves::a_record_of_a_newer_program_is_not_overwritten,
             writers::every_one_of_many_writers_counts,
             writers::one_of_many_writers_makes_the_row,
         );
@@ -71,6 +81,11 @@ macro_rules! contract {
 }
 
 contract!(in_sqlite, super::sqlite::Folder::new());
+
+/// A moment at which something is written down for people.
+fn moment() -> jiff::Timestamp {
+    "2026-01-05T08:00:00Z".parse().unwrap()
+}
 
 /// A feature that says this much of itself.
 fn feature(name: &str, image: &str) -> Feature {

@@ -133,7 +133,7 @@ pub(super) async fn a_batch_is_all_or_nothing(place: &dyn Place) {
 }
 
 /// A feature with something in nearly every field.
-fn everything_said(name: &str) -> Feature {
+pub(super) fn everything_said(name: &str) -> Feature {
     let mut feature = feature(name, "shop-web:login-41");
     feature.metadata.source =
         Some(Source { commit: Some("9f2c1ab".to_owned()), pull_request: Some(41), ..Source::default() });

@@ -3,6 +3,7 @@
 
 mod crash;
 mod hands;
+mod moved;
 mod paper;
 mod place;
 

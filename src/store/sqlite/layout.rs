@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
-use super::Failure;
+use super::{Failure, FileId};
 use crate::clock::Entropy;
 use crate::store::{Access, StoreError};
 
@@ -13,7 +13,7 @@ pub(super) const APPLICATION_ID: i32 = 0x4253_5052;
 
 /// The newest layout that this program knows; the file keeps its own in
 /// `PRAGMA user_version`.
-pub(super) const LAYOUT: u32 = 1;
+pub(super) const LAYOUT: u32 = 2;
 
 /// A table with one row for each name, whose writes are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,7 +70,11 @@ CREATE TABLE identity (
   account TEXT,
   region TEXT,
   installation TEXT,
-  acted INTEGER NOT NULL DEFAULT 0
+  acted INTEGER NOT NULL DEFAULT 0,
+  place TEXT,
+  sealed_to TEXT,
+  sealed_at TEXT,
+  sealed_by TEXT
 ) STRICT;
 CREATE TABLE spec (
   feature TEXT NOT NULL PRIMARY KEY CHECK (typeof(feature) = 'text' AND feature <> ''),
@@ -94,7 +98,8 @@ CREATE TABLE lease (
   holder TEXT,
   epoch INTEGER NOT NULL CHECK (epoch >= 0),
   beat INTEGER NOT NULL CHECK (beat >= 0),
-  length_ms INTEGER NOT NULL CHECK (length_ms >= 0)
+  length_ms INTEGER NOT NULL CHECK (length_ms >= 0),
+  since TEXT
 ) STRICT;
 CREATE TABLE event (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -124,6 +129,16 @@ END;
 CREATE TRIGGER event_gone AFTER DELETE ON event BEGIN
   UPDATE counter SET n = n - 1 WHERE name = 'events';
 END;
+";
+
+/// From layout 1 to 2: a store knows where it lies and whether it went on
+/// elsewhere, and the lease says since when it is held.
+const TO_LAYOUT_2: &str = "
+ALTER TABLE identity ADD COLUMN place TEXT;
+ALTER TABLE identity ADD COLUMN sealed_to TEXT;
+ALTER TABLE identity ADD COLUMN sealed_at TEXT;
+ALTER TABLE identity ADD COLUMN sealed_by TEXT;
+ALTER TABLE lease ADD COLUMN since TEXT;
 ";
 
 /// Triggers that count every write of a row, whoever makes it: this program,
@@ -189,13 +204,21 @@ pub(super) fn connect(path: &Path, access: Access, entropy: &Entropy) -> Result<
         return Err(Failure::other("there is no store here yet"));
     }
     if access == Access::ReadOnly {
-        return Ok(connection);
+        return match found {
+            Some(LAYOUT) => Ok(connection),
+            _ => Err(Failure::other(format!(
+                "its layout is an older one, which is brought up to layout {LAYOUT} by whatever opens it for \
+                 writing, such as `sprout get`"
+            ))),
+        };
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    if found.is_none() {
-        lay_out(&mut connection, entropy)?;
+    match found {
+        None => lay_out(&mut connection, path, entropy)?,
+        Some(LAYOUT) => {}
+        Some(_) => bring_up(&mut connection, path)?,
     }
     Ok(connection)
 }
@@ -220,7 +243,7 @@ fn layout_of(connection: &Connection) -> Result<Option<u32>, Failure> {
 
 /// Lays out an empty file and mints the store's id, in one transaction: of
 /// several processes that find the file empty, one does it.
-fn lay_out(connection: &mut Connection, entropy: &Entropy) -> Result<(), Failure> {
+fn lay_out(connection: &mut Connection, path: &Path, entropy: &Entropy) -> Result<(), Failure> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if layout_of(&tx)?.is_some() {
         return Ok(());
@@ -229,9 +252,25 @@ fn lay_out(connection: &mut Connection, entropy: &Entropy) -> Result<(), Failure
     for kind in Kind::ALL {
         tx.execute_batch(&triggers(kind))?;
     }
-    tx.execute("INSERT INTO identity (one, store) VALUES (1, ?1)", params![entropy.word(16)])?;
+    tx.execute(
+        "INSERT INTO identity (one, store, place) VALUES (1, ?1, ?2)",
+        params![entropy.word(16), FileId::of(path).bound(path)],
+    )?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.pragma_update(None, "user_version", LAYOUT)?;
+    tx.commit()?;
+    Ok(())
+}
+
+/// Brings a file of an older layout up to date, in one transaction. Where it
+/// lies now is where it belongs, because it never said otherwise.
+fn bring_up(connection: &mut Connection, path: &Path) -> Result<(), Failure> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if layout_of(&tx)? == Some(1) {
+        tx.execute_batch(TO_LAYOUT_2)?;
+        tx.execute("UPDATE identity SET place = ?1", params![FileId::of(path).bound(path)])?;
+        tx.pragma_update(None, "user_version", LAYOUT)?;
+    }
     tx.commit()?;
     Ok(())
 }

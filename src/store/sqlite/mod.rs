@@ -6,6 +6,7 @@
 
 mod layout;
 mod lease;
+mod moves;
 mod read;
 mod write;
 
@@ -18,7 +19,8 @@ use backon::{ExponentialBuilder, Retryable};
 use rusqlite::{Connection, ErrorCode};
 
 use super::{
-    Access, Batch, Document, EventRow, FeatureRows, Lease, LeaseRow, Rows, Store, StoreError, StoreIdentity,
+    Access, Batch, Document, Dump, EventRow, FeatureRows, Hold, Imported, Lease, LeaseRow, Rows, Scope,
+    Sealed, Store, StoreError, StoreIdentity,
 };
 use crate::clock::Entropy;
 use crate::model::{FeatureName, StatusView};
@@ -32,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct SqliteStore {
     path: PathBuf,
     file: FileId,
+    /// Where the file lies, as its identity is bound to it.
+    here: String,
     entropy: Entropy,
     state: Mutex<State>,
 }
@@ -109,8 +113,9 @@ impl SqliteStore {
         let connection =
             patiently(entropy, || layout::connect(&path, access, entropy).map_err(|f| f.told(&path))).await?;
         let file = FileId::of(&path);
+        let here = file.bound(&path);
         let state = Mutex::new(State { connection, cache: None });
-        Ok(Self { path, file, entropy: entropy.clone(), state })
+        Ok(Self { path, file, here, entropy: entropy.clone(), state })
     }
 
     /// Runs one piece of work on the connection, again and again while the
@@ -172,6 +177,16 @@ impl FileId {
     fn of(path: &Path) -> Self {
         Self(std::fs::metadata(path).ok().map(|_| (0, 0)))
     }
+
+    /// Where this file lies, in the words that a store is bound by. The
+    /// device's number is left out: it may change when a machine starts.
+    fn bound(self, path: &Path) -> String {
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        match self.0 {
+            Some((_, inode)) => format!("sqlite:{} (file {inode})", path.display()),
+            None => place(&path),
+        }
+    }
 }
 
 #[async_trait]
@@ -190,7 +205,7 @@ impl Store for SqliteStore {
         region: &str,
         installation: &str,
     ) -> Result<StoreIdentity, StoreError> {
-        self.run(|state| write::bind(&mut state.connection, account, region, installation)).await
+        self.run(|state| write::bind(&mut state.connection, account, region, installation, &self.here)).await
     }
 
     async fn load(&self) -> Result<Arc<Rows>, StoreError> {
@@ -210,7 +225,7 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.run(|state| write::commit(&mut state.connection, &batch)).await
+        self.run(|state| write::commit(&mut state.connection, &batch, &self.here)).await
     }
 
     async fn revision(&self) -> Result<u64, StoreError> {
@@ -221,13 +236,14 @@ impl Store for SqliteStore {
         &self,
         holder: &str,
         length: jiff::SignedDuration,
+        at: jiff::Timestamp,
         seen: Option<&LeaseRow>,
     ) -> Result<Option<Lease>, StoreError> {
-        self.run(|state| lease::acquire(&mut state.connection, holder, length, seen)).await
+        self.run(|state| lease::acquire(&mut state.connection, holder, length, at, seen, &self.here)).await
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Option<Lease>, StoreError> {
-        self.run(|state| lease::renew(&mut state.connection, lease)).await
+        self.run(|state| lease::renew(&mut state.connection, lease, &self.here)).await
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
@@ -240,5 +256,27 @@ impl Store for SqliteStore {
 
     async fn events(&self, feature: Option<&FeatureName>, limit: usize) -> Result<Vec<EventRow>, StoreError> {
         self.run(|state| read::events(&state.connection, feature, limit)).await
+    }
+
+    async fn hold(&self) -> Result<Option<Hold>, StoreError> {
+        Ok(self.identity().await?.hold(&self.here))
+    }
+
+    async fn export(&self) -> Result<Dump, StoreError> {
+        let from = self.place();
+        self.run(|state| moves::export(&mut state.connection, &from)).await
+    }
+
+    async fn import(&self, dump: &Dump, scope: Scope) -> Result<Imported, StoreError> {
+        let from = self.place();
+        self.run(|state| moves::import(&mut state.connection, dump, scope, &from, &self.here)).await
+    }
+
+    async fn seal(&self, seal: Sealed) -> Result<(), StoreError> {
+        self.run(|state| moves::seal(&mut state.connection, &seal)).await
+    }
+
+    async fn claim(&self) -> Result<StoreIdentity, StoreError> {
+        self.run(|state| moves::claim(&mut state.connection, &self.here)).await
     }
 }

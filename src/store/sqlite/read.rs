@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
@@ -9,7 +10,7 @@ use super::layout::Kind;
 use super::{Failure, State};
 use crate::model::{FeatureName, Severity, StatusView, StoreId};
 use crate::store::{
-    Document, EventRow, FeatureRows, Rows, SpecBody, StoreIdentity, StoredRecord, StoredSpec, codec,
+    Document, EventRow, FeatureRows, Rows, Sealed, SpecBody, StoreIdentity, StoredRecord, StoredSpec, codec,
 };
 
 /// SQLite counts in signed numbers.
@@ -32,14 +33,28 @@ pub(super) fn counter(connection: &Connection, name: &str) -> Result<u64, Failur
 
 pub(super) fn identity(connection: &Connection) -> Result<StoreIdentity, Failure> {
     let identity = connection
-        .prepare_cached("SELECT store, account, region, installation, acted FROM identity")?
+        .prepare_cached(
+            "SELECT store, account, region, installation, acted, place, sealed_to, sealed_at, sealed_by
+             FROM identity",
+        )?
         .query_row([], |row| {
+            let sealed: Option<String> = row.get(6)?;
+            let at: Option<String> = row.get(7)?;
+            let by: Option<String> = row.get(8)?;
             Ok(StoreIdentity {
                 store: StoreId::new(row.get::<_, String>(0)?),
                 account: row.get(1)?,
                 region: row.get(2)?,
                 installation: row.get(3)?,
                 acted: row.get(4)?,
+                place: row.get(5)?,
+                sealed: sealed.map(|to| Sealed {
+                    to,
+                    at: at.and_then(|at| at.parse().ok()).unwrap_or(Timestamp::UNIX_EPOCH),
+                    by: by.unwrap_or_default(),
+                }),
+                // An import is one transaction here.
+                unfinished: false,
             })
         })?;
     Ok(identity)
@@ -234,7 +249,7 @@ fn name_of(row: &Row<'_>) -> rusqlite::Result<String> {
 
 /// What a hand put into a column for text, as bytes: `readfile()` of the
 /// `sqlite3` shell gives a blob, a forgotten quote a number.
-fn bytes(value: ValueRef<'_>) -> Vec<u8> {
+pub(super) fn bytes(value: ValueRef<'_>) -> Vec<u8> {
     match value {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
         ValueRef::Integer(n) => n.to_string().into_bytes(),

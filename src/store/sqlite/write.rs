@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::Failure;
 use super::layout::Kind;
-use super::read::{counter, identity, severity_text, signed};
+use super::read::{bytes, counter, identity, severity_text, signed};
 use crate::model::FeatureName;
 use crate::store::{
     BATCH_MOST, Batch, EVENTS_KEPT, EventRow, Expect, StoreError, StoreIdentity, Write, codec,
@@ -17,13 +17,14 @@ use crate::store::{
 const EVENTS_KEPT_IN_ALL: u64 = 20_000;
 
 /// Carries out a batch, or nothing of it.
-pub(super) fn commit(connection: &mut Connection, batch: &Batch) -> Result<(), Failure> {
+pub(super) fn commit(connection: &mut Connection, batch: &Batch, here: &str) -> Result<(), Failure> {
     if batch.writes.len() > BATCH_MOST {
         return Err(StoreError::TooMany { writes: batch.writes.len() }.into());
     }
     // Taken for writing from the start: what is checked cannot change before
     // it is written.
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    super::moves::refuse_held(&tx, here)?;
     if let Some(fence) = &batch.fence {
         super::lease::check(&tx, fence)?;
     }
@@ -54,9 +55,13 @@ fn carry_out(tx: &Transaction<'_>, write: &Write) -> Result<(), Failure> {
         Write::DeleteSpec { feature, expect } => delete(tx, Kind::Spec, feature.as_str(), *expect)?,
         Write::PutRecord { record, expect } => {
             let body = serde_json::to_string(record).map_err(Failure::other)?;
+            refuse_newer(tx, &record.feature)?;
             put(tx, Kind::Record, record.feature.as_str(), &body, *expect)?;
         }
-        Write::DeleteRecord { feature, expect } => delete(tx, Kind::Record, feature.as_str(), *expect)?,
+        Write::DeleteRecord { feature, expect } => {
+            refuse_newer(tx, feature)?;
+            delete(tx, Kind::Record, feature.as_str(), *expect)?;
+        }
         Write::PutStatus(view) => {
             let body = serde_json::to_string(view).map_err(Failure::other)?;
             put(tx, Kind::Status, view.feature.as_str(), &body, Expect::Any)?;
@@ -69,6 +74,20 @@ fn carry_out(tx: &Transaction<'_>, write: &Write) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// A record that a newer program wrote says more than this one knows.
+fn refuse_newer(tx: &Transaction<'_>, feature: &FeatureName) -> Result<(), Failure> {
+    let body = tx
+        .prepare_cached("SELECT body FROM record WHERE feature = ?1")?
+        .query_row(params![feature.as_str()], |row| Ok(bytes(row.get_ref(0)?)))
+        .optional()?;
+    match body {
+        Some(body) if codec::is_newer_record(&body) => {
+            Err(StoreError::NewerRow { what: Kind::Record.row(feature.as_str()) }.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn put(tx: &Transaction<'_>, kind: Kind, name: &str, body: &str, expect: Expect) -> Result<(), Failure> {
@@ -108,7 +127,7 @@ fn check(tx: &Transaction<'_>, kind: Kind, name: &str, expect: Expect) -> Result
     if found == wanted { Ok(()) } else { Err(StoreError::Conflict { what: kind.row(name) }.into()) }
 }
 
-fn add_event(tx: &Transaction<'_>, event: &EventRow) -> Result<(), Failure> {
+pub(super) fn add_event(tx: &Transaction<'_>, event: &EventRow) -> Result<(), Failure> {
     tx.prepare_cached(
         "INSERT INTO event (feature, at, severity, reason, message) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
@@ -122,7 +141,7 @@ fn add_event(tx: &Transaction<'_>, event: &EventRow) -> Result<(), Failure> {
     Ok(())
 }
 
-fn forget_old_events(tx: &Transaction<'_>, features: &BTreeSet<&FeatureName>) -> Result<(), Failure> {
+pub(super) fn forget_old_events(tx: &Transaction<'_>, features: &BTreeSet<&FeatureName>) -> Result<(), Failure> {
     if features.is_empty() {
         return Ok(());
     }
@@ -149,6 +168,7 @@ pub(super) fn bind(
     account: &str,
     region: &str,
     installation: &str,
+    here: &str,
 ) -> Result<StoreIdentity, Failure> {
     let agrees = |bound: &Option<String>, asked: &str| bound.as_deref().is_none_or(|bound| bound == asked);
     let found = identity(connection)?;
@@ -168,6 +188,7 @@ pub(super) fn bind(
         return Ok(found);
     }
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    super::moves::refuse_held(&tx, here)?;
     if identity(&tx)? != found {
         // Somebody bound it between our look and our lock; look again.
         return Err(StoreError::Busy.into());

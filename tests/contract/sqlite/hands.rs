@@ -194,10 +194,10 @@ async fn a_lease_removed_by_hand_brings_no_old_epoch_back() {
     let folder = Folder::new();
     let store = folder.open().await;
     let length = jiff::SignedDuration::from_secs(15);
-    let old = store.acquire("one", length, None).await.unwrap().unwrap();
+    let old = store.acquire("one", length, jiff::Timestamp::UNIX_EPOCH, None).await.unwrap().unwrap();
     folder.by_hand().execute("DELETE FROM lease", []).unwrap();
     assert_eq!(store.renew(&old).await.unwrap(), None);
-    let new = store.acquire("one", length, None).await.unwrap().unwrap();
+    let new = store.acquire("one", length, jiff::Timestamp::UNIX_EPOCH, None).await.unwrap().unwrap();
     assert!(new.epoch > old.epoch);
 }
 

@@ -34,7 +34,7 @@ async fn the_folder_is_made_with_the_store() {
     let pragma =
         |name| hand.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0)).unwrap();
     assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
-    assert_eq!(pragma("user_version"), 1.into());
+    assert_eq!(pragma("user_version"), 2.into());
 }
 
 #[tokio::test]
@@ -79,11 +79,11 @@ async fn a_read_only_handle_reads_what_others_write_and_writes_nothing() {
 async fn a_store_of_a_newer_program_is_refused_and_left_as_it_is() {
     let folder = Folder::new();
     drop(folder.open().await);
-    folder.by_hand().pragma_update(None, "user_version", 2).unwrap();
+    folder.by_hand().pragma_update(None, "user_version", 3).unwrap();
     let before = std::fs::read(folder.file()).unwrap();
     for access in [Access::Create, Access::Existing, Access::ReadOnly] {
         let outcome = open(&folder, access).await;
-        assert!(matches!(outcome, Err(StoreError::NewerSchema { found: 2, known: 1 })), "{outcome:?}");
+        assert!(matches!(outcome, Err(StoreError::NewerSchema { found: 3, known: 2 })), "{outcome:?}");
         assert_eq!(std::fs::read(folder.file()).unwrap(), before);
     }
 }
