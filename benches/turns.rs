@@ -82,7 +82,12 @@ async fn converged(size: usize) {
     let mut sim = fleet(size).await;
     let mut controller = sim.controller().await;
     let row = sim.store.lease().await.expect("the store answers");
-    let lease = sim.store.acquire("bench", SignedDuration::from_hours(1_000), jiff::Timestamp::UNIX_EPOCH, row.as_ref());
+    let lease = sim.store.acquire(
+        "bench",
+        SignedDuration::from_hours(1_000),
+        jiff::Timestamp::UNIX_EPOCH,
+        row.as_ref(),
+    );
     let lease = lease.await.expect("the store answers").expect("the lease is free");
     let fence = Some(Fence { holder: lease.holder, epoch: lease.epoch });
     // Two turns to warm what is remembered between turns.

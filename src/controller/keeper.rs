@@ -120,8 +120,8 @@ impl Keeping {
         }
         let sent = self.moment();
         self.asked = Some(quiet);
-        let Keeper { store, holder, length, .. } = &self.keeper;
-        let granted = store.acquire(holder, *length, self.desk.clock.now(), row.as_ref()).await?;
+        let Keeper { store, holder, length, clock, .. } = &self.keeper;
+        let granted = store.acquire(holder, *length, clock.now(), row.as_ref()).await?;
         self.asked = None;
         if let Some(lease) = granted {
             let first = row.is_none() && lease.epoch == 1;
@@ -139,6 +139,7 @@ impl Keeping {
             epoch: row.epoch,
             beat: row.beat,
             length: row.length,
+            since: row.since,
         };
         if let Some(lease) = self.keeper.store.renew(&lease).await? {
             // How it was come by is known only if this very process asked.
@@ -172,6 +173,7 @@ impl Keeping {
                         epoch: row.epoch,
                         beat: row.beat,
                         length: row.length,
+                        since: row.since,
                     },
                     None => return Ok(()),
                 },

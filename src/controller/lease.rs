@@ -252,7 +252,8 @@ mod tests {
     }
 
     fn held(epoch: u64, sent: (Timestamp, Duration)) -> Held {
-        let lease = Lease { holder: "one".to_owned(), epoch, beat: 1, length: LENGTH };
+        let lease =
+            Lease { holder: "one".to_owned(), epoch, beat: 1, length: LENGTH, since: Timestamp::UNIX_EPOCH };
         Held::new(lease, sent, None)
     }
 

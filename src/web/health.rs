@@ -114,6 +114,7 @@ mod tests {
             epoch: 4,
             beat: 1,
             length: SignedDuration::from_secs(15),
+            since: jiff::Timestamp::UNIX_EPOCH,
         }))
     }
 

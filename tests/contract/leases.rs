@@ -103,7 +103,8 @@ pub(super) async fn a_fence_holds_while_the_lease_row_names_it(place: &dyn Place
         fence: Some(Fence { holder: lease.holder.clone(), epoch: lease.epoch }),
         writes: vec![put_record(name.as_str(), generation, expect)],
     };
-    let nobody = Lease { holder: "one".to_owned(), epoch: 1, beat: 1, length: LENGTH, since: super::moment() };
+    let nobody =
+        Lease { holder: "one".to_owned(), epoch: 1, beat: 1, length: LENGTH, since: super::moment() };
     assert!(matches!(one.commit(fenced(&nobody, 1, Expect::Any)).await, Err(StoreError::Fenced)));
 
     let old = grant(&*one, "one", None).await.unwrap();

@@ -211,7 +211,11 @@ async fn carry_out(deeds: Vec<Deed>, place: &dyn Place) {
             Deed::Grant => {
                 let seen = store.lease().await.unwrap();
                 let length = jiff::SignedDuration::from_secs(15);
-                let lease = store.acquire("one", length, jiff::Timestamp::UNIX_EPOCH, seen.as_ref()).await.unwrap().unwrap();
+                let lease = store
+                    .acquire("one", length, jiff::Timestamp::UNIX_EPOCH, seen.as_ref())
+                    .await
+                    .unwrap()
+                    .unwrap();
                 assert!(lease.epoch > model.epoch);
                 model.epoch = lease.epoch;
             }

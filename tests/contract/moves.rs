@@ -57,7 +57,11 @@ async fn strange_dump() -> Dump {
     let newer = format!(r#"{{"schema": {}, "life": "as never before", "n": 1.10}}"#, RECORD_SCHEMA + 1);
     for (kind, name, body) in [
         (RowKind::Spec, "strange/cut", r#"{"image": "shop-w"#.to_owned()),
-        (RowKind::Spec, "strange/field", r#"{"image": "shop-web:1", "imag": {"a": [1, null, true]}}"#.to_owned()),
+        (
+            RowKind::Spec,
+            "strange/field",
+            r#"{"image": "shop-web:1", "imag": {"a": [1, null, true]}}"#.to_owned(),
+        ),
         (RowKind::Record, "strange/newer", newer),
         (RowKind::Record, "strange/cut", "{\"schema\":".to_owned()),
         (RowKind::Document, "strange", " not JSON\n".to_owned()),
@@ -193,10 +197,9 @@ pub(super) async fn what_may_be_newer_is_never_overwritten_by_an_import(place: &
     .unwrap();
     let before = contents(&*store).await;
     match store.import(&dump, Scope::Everything).await {
-        Err(StoreError::NewerRows { rows }) => assert_eq!(
-            rows,
-            ["the specification of feature/login", "the record of only/remembered"],
-        ),
+        Err(StoreError::NewerRows { rows }) => {
+            assert_eq!(rows, ["the specification of feature/login", "the record of only/remembered"],)
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(contents(&*store).await, before);
@@ -278,10 +281,9 @@ pub(super) async fn a_record_of_a_newer_program_is_not_overwritten(place: &dyn P
     let name = FeatureName::from("strange/newer");
     let version = store.feature(&name).await.unwrap().record.unwrap().version;
     for expect in [Expect::Any, Expect::Version(version)] {
-        for write in [
-            put_record(name.as_str(), 1, expect),
-            Write::DeleteRecord { feature: name.clone(), expect },
-        ] {
+        for write in
+            [put_record(name.as_str(), 1, expect), Write::DeleteRecord { feature: name.clone(), expect }]
+        {
             match commit(&*store, vec![put_document("x", "1", Expect::Any), write]).await {
                 Err(StoreError::NewerRow { what }) => assert_eq!(what, "the record of strange/newer"),
                 other => panic!("{other:?}"),

@@ -40,6 +40,6 @@ impl Folder {
 #[async_trait]
 impl Place for Folder {
     async fn open(&self) -> Arc<dyn Store> {
-        Arc::new(SqliteStore::open(self.file(), Access::Create, &Entropy::seeded(7)).await.unwrap())
+        Arc::new(SqliteStore::open(self.file(), Access::Create, &Entropy::system()).await.unwrap())
     }
 }

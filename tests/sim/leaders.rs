@@ -110,7 +110,11 @@ async fn who_has_not_noticed_yet_that_the_lease_is_lost_writes_no_intent_and_cal
     tokio::time::sleep(Duration::from_secs(20)).await;
     // Renewed a moment ago, so that its switch is open; and yet the row names somebody else.
     let row = crew.lease().await;
-    crew.store.acquire("thief-1", options().lease, Some(&row)).await.unwrap().expect("an unchanged row");
+    crew.store
+        .acquire("thief-1", options().lease, jiff::Timestamp::UNIX_EPOCH, Some(&row))
+        .await
+        .unwrap()
+        .expect("an unchanged row");
     let since = crew.emulator.now();
     crew.apply(feature("feature/a", "v1", "2d")).await;
     tokio::time::sleep(Duration::from_secs(28)).await;

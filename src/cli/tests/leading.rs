@@ -59,6 +59,7 @@ async fn status_ends_with_1_when_nobody_leads() {
         epoch: row.epoch,
         beat: row.beat,
         length: row.length,
+        since: row.since,
     };
     stage.store().release(&lease).await.unwrap();
     stage.run(&["status"]).await.ended(ExitStatus::Differs);
@@ -82,6 +83,7 @@ async fn a_holder_without_turns_is_believed_only_if_it_renews() {
         epoch: row.epoch,
         beat: row.beat,
         length: row.length,
+        since: row.since,
     };
     let renewing = async {
         tokio::time::sleep(std::time::Duration::from_secs(4)).await;

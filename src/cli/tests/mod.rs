@@ -54,7 +54,12 @@ impl Stage {
     /// The same with a controller that holds the lease.
     async fn led() -> Self {
         let stage = Self::new().await;
-        stage.store().acquire("controller", SignedDuration::from_secs(15), jiff::Timestamp::UNIX_EPOCH, None).await.unwrap().unwrap();
+        stage
+            .store()
+            .acquire("controller", SignedDuration::from_secs(15), jiff::Timestamp::UNIX_EPOCH, None)
+            .await
+            .unwrap()
+            .unwrap();
         stage
     }
 

@@ -141,7 +141,10 @@ pub(super) fn add_event(tx: &Transaction<'_>, event: &EventRow) -> Result<(), Fa
     Ok(())
 }
 
-pub(super) fn forget_old_events(tx: &Transaction<'_>, features: &BTreeSet<&FeatureName>) -> Result<(), Failure> {
+pub(super) fn forget_old_events(
+    tx: &Transaction<'_>,
+    features: &BTreeSet<&FeatureName>,
+) -> Result<(), Failure> {
     if features.is_empty() {
         return Ok(());
     }
