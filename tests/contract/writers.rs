@@ -30,9 +30,15 @@ async fn in_threads<F>(place: &dyn Place, work: F)
 where
     F: Fn(usize, Arc<dyn Store>) -> futures::future::BoxFuture<'static, ()> + Send + Clone + 'static,
 {
+    // All of them first: opening waits on this test's paused clock, which does
+    // not wait for a thread that writes.
+    let mut stores = Vec::new();
+    for _ in 0..WRITERS {
+        stores.push(place.open().await);
+    }
     let mut threads = Vec::new();
-    for writer in 0..WRITERS {
-        let (store, work) = (place.open().await, work.clone());
+    for (writer, store) in stores.into_iter().enumerate() {
+        let work = work.clone();
         threads.push(std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             runtime.block_on(work(writer, store));
