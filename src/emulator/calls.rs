@@ -29,7 +29,7 @@ pub struct Call {
     pub seq: u64,
     /// World time of its effect.
     pub at: Timestamp,
-    /// Signing name: `elasticbeanstalk`, `ecr`, `s3`, `sts`.
+    /// Signing name: `elasticbeanstalk`, `ecr`, `s3`, `dynamodb`, `sts`.
     pub service: String,
     /// Such as `CreateEnvironment`.
     pub operation: String,

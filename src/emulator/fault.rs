@@ -44,10 +44,14 @@ pub enum Kind {
     Empty,
     /// A listing that leaves out some.
     Partial,
-    /// A listing as it was `by` ago.
+    /// A listing, or an eventually consistent read of a table, as it was `by` ago.
     Stale,
     /// The second and each later page fails.
     Page,
+    /// A batch of a table of which some or all stays unprocessed.
+    Unprocessed,
+    /// Another transaction is at the same item; not applied.
+    Conflict,
     /// An environment with a status and a health that no client knows.
     UnknownStatus,
     /// A listing of events that holds none.
@@ -77,6 +81,8 @@ impl Kind {
             Self::Partial => "partial",
             Self::Stale => "stale",
             Self::Page => "page",
+            Self::Unprocessed => "unprocessed",
+            Self::Conflict => "conflict",
             Self::UnknownStatus => "unknown-status",
             Self::NoEvents => "no-events",
             Self::DoubleEvents => "double-events",
@@ -87,7 +93,10 @@ impl Kind {
     fn fits(self, target: &Target<'_>) -> bool {
         match self {
             Self::Empty => LISTINGS.contains(&target.operation),
-            Self::Partial | Self::Stale | Self::UnknownStatus => target.operation == "DescribeEnvironments",
+            Self::Partial | Self::UnknownStatus => target.operation == "DescribeEnvironments",
+            Self::Stale => target.operation == "DescribeEnvironments" || target.eventual,
+            Self::Unprocessed => ["BatchGetItem", "BatchWriteItem"].contains(&target.operation),
+            Self::Conflict => CONFLICTS.contains(&target.operation),
             Self::Page => target.later_page,
             Self::NoEvents | Self::DoubleEvents => target.operation == "DescribeEvents",
             _ => true,
@@ -104,6 +113,11 @@ const LISTINGS: [&str; 6] = [
     "ListTagsForResource",
     "DescribeConfigurationSettings",
 ];
+
+/// Calls that meet a transaction which is under way. Reads of single items do not (developer guide, "Amazon DynamoDB
+/// Transactions: How it works").
+const CONFLICTS: [&str; 5] =
+    ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "TransactGetItems"];
 
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -190,6 +204,8 @@ pub(crate) struct Target<'a> {
     pub(crate) operation: &'a str,
     pub(crate) mutating: bool,
     pub(crate) later_page: bool,
+    /// A read of a table that may be stale.
+    pub(crate) eventual: bool,
 }
 
 /// What strikes a call.
@@ -326,7 +342,8 @@ mod tests {
         let text = "[{kind: lost, operation: X, from: 10, until: 20, count: 2}, {kind: timeout, operation: X, nth: 2}]";
         faults.set(Fault::read_all(text).expect("a list"), start);
         let mut draw = |at: i64, operation: &str| {
-            let target = Target { service: "s3", operation, mutating: false, later_page: false };
+            let target =
+                Target { service: "s3", operation, mutating: false, later_page: false, eventual: false };
             let now = start + signed(Duration::from_secs(at.unsigned_abs()));
             faults.draw(&target, now).1.map(|strike| strike.kind)
         };

@@ -1,4 +1,4 @@
-//! The built-in cloud: Elastic Beanstalk, ECR, S3 and STS as the SDK sees them.
+//! The built-in cloud: Elastic Beanstalk, ECR, S3, DynamoDB and STS as the SDK sees them.
 //!
 //! One pure, synchronous [`World`], moved by calls and by time, stands behind two fronts: a socket server that
 //! unmodified SDKs and tools work against, and an HTTP client for the SDK that never leaves the process. Both go
@@ -9,6 +9,7 @@ mod bundles;
 pub mod calls;
 mod connector;
 mod control;
+pub mod dynamodb;
 pub mod ecr;
 pub mod environment;
 pub mod fault;

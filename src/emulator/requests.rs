@@ -10,7 +10,7 @@ use super::calls::{Call, Outcome};
 use super::fault::{Kind, Strike, Target};
 use super::wire::{self, Form, Refusal, Xml};
 use super::world::{Due, World};
-use super::{beanstalk, sts};
+use super::{beanstalk, dynamodb, sts};
 
 /// Wire namespace of Beanstalk's answers.
 const BEANSTALK: &str = "http://elasticbeanstalk.amazonaws.com/docs/2010-12-01/";
@@ -64,12 +64,32 @@ impl Ask {
             service: &self.service,
             operation: &self.operation,
             mutating: is_mutating(&self.operation),
-            later_page: ["NextToken", "nextToken", "continuation-token"]
+            later_page: LATER
                 .iter()
                 .any(|name| self.params.get(*name).is_some_and(|token| !token.is_empty())),
+            eventual: self.service == "dynamodb" && self.is_eventual(),
+        }
+    }
+
+    /// Whether a call on tables reads without asking for strong consistency.
+    fn is_eventual(&self) -> bool {
+        let consistent = |part: &serde_json::Value| part["ConsistentRead"] == true;
+        let json = self.json.as_ref();
+        match self.operation.as_str() {
+            "DescribeTable" => true,
+            "GetItem" | "Query" | "Scan" => !json.is_some_and(consistent),
+            "BatchGetItem" => {
+                let tables = json.and_then(|json| json["RequestItems"].as_object());
+                tables.is_some_and(|tables| !tables.values().all(consistent))
+            }
+            _ => false,
         }
     }
 }
+
+/// Members that ask for a page after the first.
+const LATER: [&str; 5] =
+    ["NextToken", "nextToken", "continuation-token", "ExclusiveStartKey", "ExclusiveStartTableName"];
 
 fn flatten(json: &serde_json::Value) -> BTreeMap<String, String> {
     let Some(fields) = json.as_object() else {
@@ -86,9 +106,21 @@ fn flatten(json: &serde_json::Value) -> BTreeMap<String, String> {
 
 /// Whether an operation changes anything, by the first word of its name.
 pub(crate) fn is_mutating(operation: &str) -> bool {
-    !["Describe", "List", "Get", "Check", "Validate", "Retrieve", "Head", "BatchGet", "BatchCheck"]
-        .iter()
-        .any(|word| operation.starts_with(word))
+    const READING: [&str; 12] = [
+        "Describe",
+        "List",
+        "Get",
+        "Check",
+        "Validate",
+        "Retrieve",
+        "Head",
+        "BatchGet",
+        "BatchCheck",
+        "TransactGet",
+        "Query",
+        "Scan",
+    ];
+    !READING.iter().any(|word| operation.starts_with(word))
 }
 
 /// A Beanstalk or STS call on its way through the world.
@@ -146,7 +178,7 @@ impl World {
     }
 
     fn struck(&mut self, ask: &Ask, strike: Option<Strike>) -> Answer {
-        let Some(Strike { kind, by, .. }) = strike else {
+        let Some(Strike { kind, by, seed }) = strike else {
             return Answer::Given(self.apply(ask, None));
         };
         match kind {
@@ -169,15 +201,16 @@ impl World {
             }
             Kind::Broken => {
                 self.apply(ask, strike);
-                Answer::Given(self.refuse(ask, &error(kind)))
+                Answer::Given(self.strike_down(ask, kind, seed))
             }
             Kind::Throttle
             | Kind::Unavailable
             | Kind::Denied
             | Kind::Expired
             | Kind::Signature
+            | Kind::Conflict
             | Kind::Page => {
-                let response = self.refuse(ask, &error(kind));
+                let response = self.strike_down(ask, kind, seed);
                 self.unmet(ask, kind, Answer::Given(response))
             }
             _ => Answer::Given(self.apply(ask, strike)),
@@ -198,9 +231,11 @@ impl World {
     /// Applies a call and gives its answer.
     fn apply(&mut self, ask: &Ask, strike: Option<Strike>) -> Response<Bytes> {
         let id = self.ids.uuid();
+        // Whoever speaks JSON needs no form.
+        let form = if ask.json.is_some() { Form::default() } else { Form::from_fields(ask.params.clone()) };
         let mut request = Request {
             operation: ask.operation.clone(),
-            form: Form::from_fields(ask.params.clone()),
+            form,
             key: ask.key.clone(),
             id: id.clone(),
             lens: strike,
@@ -208,6 +243,7 @@ impl World {
         };
         let result = self.dispatch(ask, &mut request);
         let outcome = match &result {
+            Ok(Reply::Tables(Err(refusal))) => Outcome::Refused(refusal.code.to_owned()),
             Ok(_) => Outcome::Applied,
             Err(refusal) => Outcome::Refused(refusal.code.clone()),
         };
@@ -221,6 +257,8 @@ impl World {
                 self.envelope(200, "text/xml", body, &id)
             }
             Ok(Reply::Json(json)) => self.envelope(200, JSON, json.to_string(), &id),
+            Ok(Reply::Tables(Ok(json))) => self.envelope(200, JSON_1_0, json.to_string(), &id),
+            Ok(Reply::Tables(Err(refusal))) => self.table_refusal(&refusal, &id),
             Err(refusal) => self.refusal(ask, &refusal, &id),
         }
     }
@@ -239,6 +277,12 @@ impl World {
                 let (now, body) = (self.now(), ask.json.clone().unwrap_or_default());
                 let answer = self.registry.call(&ask.operation, &body, now);
                 answer.map(Reply::Json).map_err(Refusal::from)
+            }
+            "dynamodb" => {
+                let nothing = serde_json::Value::Null;
+                let body = ask.json.as_ref().unwrap_or(&nothing);
+                let mut moment = dynamodb::Moment { now: self.now(), ids: &mut self.ids, lens: request.lens };
+                Ok(Reply::Tables(self.tables.call(&ask.operation, body, &mut moment)))
             }
             _ => Err(Refusal {
                 status: 501,
@@ -279,9 +323,18 @@ impl World {
         });
     }
 
-    fn refuse(&mut self, ask: &Ask, refusal: &Refusal) -> Response<Bytes> {
+    /// The refusal that a fault stands for, in the words of the service that was asked.
+    fn strike_down(&mut self, ask: &Ask, kind: Kind, seed: u32) -> Response<Bytes> {
         let id = self.ids.uuid();
-        self.refusal(ask, refusal, &id)
+        if ask.service == "dynamodb" {
+            let refusal = dynamodb::Refusal::of_fault(kind, &ask.operation, ask.json.as_ref(), seed);
+            return self.table_refusal(&refusal, &id);
+        }
+        self.refusal(ask, &error(kind), &id)
+    }
+
+    fn table_refusal(&self, refusal: &dynamodb::Refusal, id: &str) -> Response<Bytes> {
+        self.envelope(refusal.status, JSON_1_0, refusal.to_json().to_string(), id)
     }
 
     fn refusal(&self, ask: &Ask, refusal: &Refusal, id: &str) -> Response<Bytes> {
@@ -315,10 +368,13 @@ impl World {
 }
 
 const JSON: &str = "application/x-amz-json-1.1";
+/// What DynamoDB speaks.
+const JSON_1_0: &str = "application/x-amz-json-1.0";
 
 enum Reply {
     Xml(Option<Xml>),
     Json(serde_json::Value),
+    Tables(Result<serde_json::Value, dynamodb::Refusal>),
 }
 
 fn namespace(service: &str) -> &'static str {

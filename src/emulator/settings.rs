@@ -37,6 +37,10 @@ pub struct Settings {
     pub invisible: Duration,
     /// How old ListTagsForResource may be after UpdateTagsForResource.
     pub tag_lag: Duration,
+    /// From CreateTable to ACTIVE, and how long other changes of a table take.
+    pub table: Duration,
+    /// How long an item of a table is still there after its time to live.
+    pub ttl_lag: Duration,
     /// How the world reads what is not documented.
     pub readings: Readings,
     /// How many of each thing the account may have.
@@ -62,6 +66,8 @@ impl Default for Settings {
             linger: Duration::from_secs(3600),
             invisible: Duration::ZERO,
             tag_lag: Duration::ZERO,
+            table: Duration::from_secs(10),
+            ttl_lag: Duration::from_secs(48 * 3600),
             readings: Readings::default(),
             quotas: Quotas::default(),
             host: None,

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::calls::CallLog;
+use super::dynamodb::Tables;
 use super::ecr::Registry;
 use super::environment::{Environment, Health};
 use super::fault::Faults;
@@ -173,6 +174,9 @@ pub struct World {
     pub quotas: Quotas,
     /// Container images.
     pub registry: Registry,
+    /// Tables and their items.
+    #[serde(default)]
+    pub tables: Tables,
     /// Buckets and their objects. Locked after the world, never before it.
     #[serde(with = "super::shared")]
     pub objects: s3::Handle,
@@ -208,6 +212,7 @@ impl World {
             sights: BTreeMap::new(),
             quotas: settings.quotas,
             registry: Registry::new(account.clone(), settings.region.clone()),
+            tables: Tables::default(),
             objects: Arc::new(Mutex::new(s3::Objects::new(account.clone(), settings.region.clone()))),
             ports: None,
             log: CallLog::default(),
@@ -228,6 +233,7 @@ impl World {
         self.now = self.now.max(settings.start);
         self.throttle = Throttle::new(settings.rate, self.now);
         self.faults.reseed(settings.seed);
+        self.tables.settle_in(&self.account, &settings.region, settings.table, settings.ttl_lag);
         self.settings = settings;
     }
 
@@ -239,7 +245,7 @@ impl World {
     /// The next moment at which something happens by itself.
     pub fn next_change(&self) -> Option<Timestamp> {
         let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
-        queued.into_iter().chain(self.registry.next_due()).min()
+        queued.into_iter().chain(self.registry.next_due()).chain(self.tables.next_due()).min()
     }
 
     /// Lets time pass until `to`: whatever is due happens, in order, at its own moment. Time never runs backwards.
@@ -249,11 +255,19 @@ impl World {
                 break;
             }
             let ((at, _), due) = entry.remove_entry();
-            self.now = self.now.max(at);
+            self.pass(at);
             self.revision += 1;
             self.happen(due);
         }
+        self.pass(to);
+    }
+
+    /// Lets the clock go on, and the tables with it.
+    fn pass(&mut self, to: Timestamp) {
         self.now = self.now.max(to);
+        if self.tables.advance(self.now) {
+            self.revision += 1;
+        }
     }
 
     fn happen(&mut self, due: Due) {
