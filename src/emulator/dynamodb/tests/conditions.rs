@@ -65,7 +65,7 @@ async fn conditions_hold_or_do_not() {
         ("gone IN (:one)", false),
         ("attribute_exists(m.deep[0].er)", true),
         ("attribute_exists(m.deep[1])", false),
-        ("attribute_not_exists(m.other)", true),
+        ("attribute_not_exists(m.elsewhere)", true),
         ("m.deep[0].er = :three", true),
         ("attribute_type(s, :S)", true),
         ("attribute_type(nothing, :NULL)", true),

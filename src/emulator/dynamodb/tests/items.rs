@@ -70,8 +70,8 @@ async fn keys_must_fit_the_schema() {
     let long = "x".repeat(2049);
     let long = invalid(put(json!({"pk": {"S": long}, "sk": {"S": "1"}})).await);
     assert!(long.contains("Size of hashkey has exceeded"), "{long}");
-    let rank = invalid(put(json!({"pk": {"S": "a"}, "sk": {"S": "1"}, "rank": {"S": "x"}})).await);
-    assert!(rank.contains("Type mismatch for Index Key rank Expected: N Actual: S IndexName: by-rank"));
+    let weight = invalid(put(json!({"pk": {"S": "a"}, "sk": {"S": "1"}, "weight": {"S": "x"}})).await);
+    assert!(weight.contains("Type mismatch for Index Key weight Expected: N Actual: S IndexName: by-weight"));
     for wrong in [json!({"pk": {"S": "a"}}), json!({"pk": {"S": "a"}, "sk": {"N": "1"}})] {
         assert_eq!(invalid(get(wrong).await), "The provided key element does not match the schema");
     }
@@ -193,8 +193,8 @@ async fn calls_say_what_they_cost() {
     // The larger of the old and the new counts.
     assert_eq!(cost(put(10, json!({})).await.expect("put").consumed_capacity), 5.0);
     // An entry of the index costs as well, and moving it costs twice.
-    assert_eq!(cost(put(10, json!({"rank": {"N": "1"}})).await.expect("put").consumed_capacity), 2.0);
-    assert_eq!(cost(put(10, json!({"rank": {"N": "2"}})).await.expect("put").consumed_capacity), 3.0);
+    assert_eq!(cost(put(10, json!({"weight": {"N": "1"}})).await.expect("put").consumed_capacity), 2.0);
+    assert_eq!(cost(put(10, json!({"weight": {"N": "2"}})).await.expect("put").consumed_capacity), 3.0);
     let get = |sk: &str, consistent: bool| {
         let get = rig.db.get_item().table_name("shop").set_key(Some(key("a", sk)));
         get.consistent_read(consistent).return_consumed_capacity(total.clone()).send()

@@ -34,7 +34,7 @@ const DELAY: u64 = 10;
 #[allow(clippy::disallowed_types, reason = "the client's own type; nothing here depends on its order")]
 type Item = HashMap<String, Av>;
 
-/// A world with the table `shop` (partition key `pk`, sort key `sk`, local index `by-rank` on the number `rank`).
+/// A world with the table `shop` (partition key `pk`, sort key `sk`, local index `by-weight` on the number `weight`).
 struct Rig {
     emulator: Emulator,
     db: Client,
@@ -91,16 +91,16 @@ fn create(
     name: &str,
 ) -> aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder {
     let index = LocalSecondaryIndex::builder()
-        .index_name("by-rank")
+        .index_name("by-weight")
         .key_schema(element("pk", KeyType::Hash))
-        .key_schema(element("rank", KeyType::Range))
+        .key_schema(element("weight", KeyType::Range))
         .projection(Projection::builder().projection_type(ProjectionType::All).build());
     db.create_table()
         .table_name(name)
         .billing_mode(BillingMode::PayPerRequest)
         .attribute_definitions(define("pk", ScalarAttributeType::S))
         .attribute_definitions(define("sk", ScalarAttributeType::S))
-        .attribute_definitions(define("rank", ScalarAttributeType::N))
+        .attribute_definitions(define("weight", ScalarAttributeType::N))
         .key_schema(element("pk", KeyType::Hash))
         .key_schema(element("sk", KeyType::Range))
         .local_secondary_indexes(index.build().expect("an index"))

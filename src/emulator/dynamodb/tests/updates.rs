@@ -130,7 +130,7 @@ async fn updates_that_the_service_refuses() {
             one.clone(),
             "Value provided in ExpressionAttributeValues unused in expressions: keys: {:v}",
         ),
-        ("SET rank = :v", json!({":v": {"S": "x"}}), "Type mismatch for Index Key rank"),
+        ("SET weight = :v", json!({":v": {"S": "x"}}), "Type mismatch for Index Key weight"),
     ] {
         let refused = update(&rig, expression, values).await.expect_err(expression);
         assert!(refused.contains(told), "{expression}: {refused}");
