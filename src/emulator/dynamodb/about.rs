@@ -117,13 +117,13 @@ impl About {
             what.gone = self.status == Status::Deleting;
             self.status = Status::Active;
         }
-        if self.ttl.until.is_some_and(|until| until <= to) {
+        if let Some(until) = self.ttl.until.filter(|until| *until <= to) {
             self.ttl.until = None;
             if !self.ttl.enabled {
                 self.ttl.name = None;
             }
             what.changed = true;
-            what.ttl = true;
+            what.ttl = Some(until);
         }
         what
     }
@@ -145,6 +145,6 @@ impl About {
 pub(super) struct Advance {
     pub(super) changed: bool,
     pub(super) gone: bool,
-    /// Times to live are read from another attribute now, or from none.
-    pub(super) ttl: bool,
+    /// From this moment times to live are read from another attribute, or from none.
+    pub(super) ttl: Option<Timestamp>,
 }

@@ -134,8 +134,8 @@ impl Tables {
         let mut changed = false;
         self.tables.retain(|_, table| {
             let what = table.about.advance(to);
-            if what.ttl {
-                table.note_expiries(to);
+            if let Some(since) = what.ttl {
+                table.note_expiries(since);
             }
             changed |= what.changed | table.expire(to, lag);
             !what.gone
