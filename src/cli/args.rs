@@ -95,7 +95,7 @@ pub(super) enum Verb {
     Run(RunArgs),
     /// Run everything on this machine, without AWS: built-in cloud, store, controller, specs/
     Dev(DevArgs),
-    /// Serve a built-in AWS: Elastic Beanstalk, ECR, S3 and STS, for any SDK or tool
+    /// Serve a built-in AWS: Elastic Beanstalk, ECR, S3, DynamoDB and STS, for any SDK or tool
     Emulator(EmulatorArgs),
 }
 

@@ -15,7 +15,7 @@ use super::signals::until_signal;
 use crate::clock::{Clock, Entropy};
 use crate::emulator::{Emulator, Fault, Settings};
 
-/// Serve a built-in AWS: Elastic Beanstalk, ECR, S3 and STS, for any SDK or tool
+/// Serve a built-in AWS: Elastic Beanstalk, ECR, S3, DynamoDB and STS, for any SDK or tool
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct EmulatorArgs {
     /// Where to listen; port 0 takes a free one
@@ -33,6 +33,12 @@ pub(crate) struct EmulatorArgs {
     /// From TerminateEnvironment to Terminated
     #[arg(long, value_name = "TIME", default_value = "4s", value_parser = read_time)]
     terminate: Duration,
+    /// How long making, changing or deleting a table takes
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = read_time)]
+    table: Duration,
+    /// How long an item of a table is still there after its time to live
+    #[arg(long, value_name = "TIME", default_value = "48h", value_parser = read_time)]
+    ttl_lag: Duration,
     /// Calls per second and burst beyond which it throttles, such as 2/15; `none` throttles nobody
     #[arg(long, value_name = "RATE", default_value = "none", value_parser = read_rate)]
     rate: Rate,
@@ -92,6 +98,8 @@ fn open(args: &EmulatorArgs, address: SocketAddr) -> anyhow::Result<Emulator> {
         launch: args.launch,
         update: args.update,
         terminate: args.terminate,
+        table: args.table,
+        ttl_lag: args.ttl_lag,
         speed: args.speed,
         rate: args.rate,
         host: Some(address),

@@ -67,12 +67,14 @@ impl Tables {
         let (mut responses, mut left) = (Map::new(), Map::new());
         for (name, asked) in &asked {
             let table = self.open(name)?;
+            let schema = &table.about.schema;
+            schema.check_scalars(asked.projection.iter().flat_map(Projection::nested))?;
             // In the order of the table, not of the request: the service promises none.
             let mut keys: BTreeMap<Key, &Value> = BTreeMap::new();
             for key in &asked.keys {
                 let named =
                     read_item(key.as_object().ok_or_else(|| Refusal::serialization("Keys hold maps"))?)?;
-                if keys.insert(table.about.schema.key_named(&named)?, key).is_some() {
+                if keys.insert(schema.key_named(&named)?, key).is_some() {
                     return Err(duplicates());
                 }
             }
@@ -124,7 +126,7 @@ impl Tables {
         // All are looked at before the first is carried out.
         let (mut keys, mut bytes) = (BTreeSet::new(), 0);
         for (name, _, write) in &writes {
-            let settled = write.settle(self.open(name)?)?;
+            let settled = write.settle(self.open(name)?).map_err(unfit_key)?;
             if !keys.insert((*name, settled.key)) {
                 return Err(duplicates());
             }
@@ -151,6 +153,14 @@ impl Tables {
         bill.many(&mut answer, &units);
         Ok(answer)
     }
+}
+
+/// In a batch an item without its key is told in the words of a key that does not fit.
+fn unfit_key(mut refusal: Refusal) -> Refusal {
+    if ["Missing the key", "Type mismatch for key"].iter().any(|told| refusal.message.contains(told)) {
+        "The provided key element does not match the schema".clone_into(&mut refusal.message);
+    }
+    refusal
 }
 
 fn duplicates() -> Refusal {

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::capacity::{Bill, read_units};
 use super::expr::{Projection, Symbols};
+use super::key::Key;
 use super::refusal::Refusal;
-use super::table::Row;
+use super::table::{Row, Table};
 use super::value::{Item, item_json, read_item};
 use super::wire::Body;
 use super::write::{Act, Write};
@@ -15,7 +16,7 @@ use super::{Moment, Tables};
 #[derive(Clone, Debug)]
 pub(super) struct Get {
     pub(super) table: String,
-    pub(super) key: Item,
+    key: Item,
     projection: Option<Projection>,
 }
 
@@ -31,6 +32,12 @@ impl Get {
         let table = body.table()?.to_owned();
         let key = read_item(body.need("Key", body.object("Key")?)?)?;
         Ok(Self { table, key, projection })
+    }
+
+    /// The key that it names in its table, and whether the table lets it look where it wants to.
+    pub(super) fn find(&self, table: &Table) -> Result<Key, Refusal> {
+        table.about.schema.check_scalars(self.projection.iter().flat_map(Projection::nested))?;
+        table.about.schema.key_named(&self.key)
     }
 
     /// What the caller sees of the item.
@@ -49,7 +56,7 @@ impl Tables {
         let consistent = body.flag("ConsistentRead")?.unwrap_or(false);
         let bill = Bill::read(&body)?;
         let table = self.open(&get.table)?;
-        let row = table.row(&table.about.schema.key_named(&get.key)?, moment.past(consistent));
+        let row = table.row(&get.find(table)?, moment.past(consistent));
         let mut answer = json!({});
         if let Some(row) = &row {
             answer["Item"] = get.show(row);

@@ -179,6 +179,16 @@ impl Schema {
         self.attrs().any(|attr| attr.name == name)
     }
 
+    /// Refuses to look into key attributes, which hold nothing but themselves.
+    pub(super) fn check_scalars<'p>(&self, mut nested: impl Iterator<Item = &'p str>) -> Result<(), Refusal> {
+        match nested.find(|head| self.has(head)) {
+            None => Ok(()),
+            Some(head) => Err(Refusal::validation(format!(
+                "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: {head}"
+            ))),
+        }
+    }
+
     /// The key of a whole item (PutItem).
     pub(super) fn key_of(&self, item: &Item) -> Result<Key, Refusal> {
         self.build(|index, attr| {

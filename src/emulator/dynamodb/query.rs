@@ -175,11 +175,13 @@ impl<'t> Reading<'t> {
             }
             (Some("ALL_PROJECTED_ATTRIBUTES"), _) if index.is_none() => {
                 return Err(Refusal::parameter(
-                    "Select type ALL_PROJECTED_ATTRIBUTES is not supported for queries without an index",
+                    "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName",
                 ));
             }
             _ => {}
         }
+        table.about.schema.check_scalars(filter.iter().flat_map(Condition::nested))?;
+        table.about.schema.check_scalars(projection.iter().flat_map(Projection::nested))?;
         let start = body.object("ExclusiveStartKey")?;
         let start = start.map(|start| start_key(table, index, start)).transpose()?;
         Ok(Self {

@@ -109,7 +109,7 @@ impl Tables {
         let gets = gets.collect::<Result<Vec<Get>, Refusal>>()?;
         let tables = gets.iter().map(|get| self.open(&get.table)).collect::<Result<Vec<_>, _>>()?;
         let keys: Vec<Result<Key, Refusal>> =
-            gets.iter().zip(&tables).map(|(get, table)| table.about.schema.key_named(&get.key)).collect();
+            gets.iter().zip(&tables).map(|(get, table)| get.find(table)).collect();
         check_distinct(tables.iter().copied().zip(keys.clone()))?;
         if keys.iter().any(Result::is_err) {
             let reasons = keys.into_iter().map(|key| key.err().map(Refusal::into_reason));

@@ -109,6 +109,7 @@ impl Write {
         if let Act::Update(_, update) = &self.act {
             check_paths(table, update)?;
         }
+        table.about.schema.check_scalars(self.condition.iter().flat_map(Condition::nested))?;
         let old = table.row(&key, None);
         let nothing = Item::new();
         let before = old.as_ref().map_or(&nothing, |row| &row.item);
@@ -144,15 +145,10 @@ fn check_size(item: &Item, told: &str) -> Result<(), Refusal> {
 
 /// Key attributes cannot be updated.
 fn check_paths(table: &Table, update: &Update) -> Result<(), Refusal> {
-    let schema = &table.about.schema;
-    match update.paths().find(|path| schema.has(&path.head)) {
+    match update.paths().find(|path| table.about.schema.has(&path.head)) {
         None => Ok(()),
-        Some(path) if path.rest.is_empty() => Err(Refusal::parameter(format!(
+        Some(path) => Err(Refusal::parameter(format!(
             "Cannot update attribute {}. This attribute is part of the key",
-            path.head
-        ))),
-        Some(path) => Err(Refusal::validation(format!(
-            "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: {}",
             path.head
         ))),
     }

@@ -180,6 +180,11 @@ impl Condition {
         }
     }
 
+    /// Attributes into which it looks.
+    pub(in crate::emulator::dynamodb) fn nested(&self) -> impl Iterator<Item = &str> {
+        self.paths().into_iter().filter(|path| !path.rest.is_empty()).map(|path| path.head.as_str())
+    }
+
     /// Each path that the condition names.
     pub(in crate::emulator::dynamodb) fn paths(&self) -> Vec<&Path> {
         match self {

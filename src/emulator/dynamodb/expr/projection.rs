@@ -43,6 +43,11 @@ impl Projection {
         Self { heads }
     }
 
+    /// Attributes of which it shows parts.
+    pub(in crate::emulator::dynamodb) fn nested(&self) -> impl Iterator<Item = &str> {
+        self.heads.iter().filter(|(_, tree)| !tree.below.is_empty()).map(|(head, _)| head.as_str())
+    }
+
     /// The shown parts of an item. Elements of lists move together.
     pub(in crate::emulator::dynamodb) fn show(&self, item: &Item) -> Item {
         let shown = self.heads.iter().filter_map(|(name, tree)| {

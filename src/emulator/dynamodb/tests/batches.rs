@@ -72,6 +72,9 @@ async fn batches_have_limits() {
     // One that cannot be written keeps back all.
     let unfit = write(vec![put("a", "y", json!({})), put("a", "", json!({}))]).await;
     assert!(invalid(unfit).contains("cannot contain an empty string value"));
+    let keyless = PutRequest::builder().item("pk", s("a")).build().expect("a put");
+    let keyless = write(vec![WriteRequest::builder().put_request(keyless).build()]).await;
+    assert_eq!(invalid(keyless), "The provided key element does not match the schema");
     assert_eq!(rig.get("a", "y").await, Value::Null);
     let ask = |count: usize| (0..count).map(|at| key("a", &at.to_string())).collect::<Vec<_>>();
     read(ask(100)).await.expect("a batch");

@@ -126,6 +126,7 @@ async fn conditions_that_cannot_be_read_say_where() {
         ("n BETWEEN :ten AND :nine", "requires upper bound to be greater than or equal to lower bound"),
         ("n BETWEEN :ten AND :he", "requires same data type for lower and upper bounds"),
         ("n = contains(s, :he)", "The function is not allowed to be used this way in an expression"),
+        ("sk[0] = :ten", "Key attributes must be scalars; "),
         ("size(s)", "token: \"<EOF>\""),
         ("if_not_exists(s, :he)", "The function is not allowed in a condition expression"),
     ] {

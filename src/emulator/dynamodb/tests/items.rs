@@ -168,6 +168,7 @@ async fn projections_show_parts_of_an_item() {
         "Invalid ProjectionExpression: Two document paths overlap with each other; must remove or rewrite one of \
          these paths; path one: [m], path two: [m, a]"
     );
+    assert!(invalid(get("#n, pk.x").await).starts_with("Key attributes must be scalars; "));
     assert_eq!(
         invalid(get("#n, name").await),
         "Invalid ProjectionExpression: Attribute name is a reserved keyword; reserved keyword: name"

@@ -94,7 +94,7 @@ async fn updates_that_the_service_refuses() {
             json!({":v": {"S": "b"}}),
             "Cannot update attribute pk. This attribute is part of the key",
         ),
-        ("SET sk.x = :v", one.clone(), "Key attributes must be scalars"),
+        ("SET sk.x = :v", one.clone(), "Cannot update attribute sk. This attribute is part of the key"),
         ("SET nothing.x = :v", one.clone(), "The document path provided in the update expression is invalid"),
         ("SET n = gone + :v", one.clone(), "refers to an attribute that does not exist in the item"),
         ("SET n = l + :v", one.clone(), "An operand in the update expression has an incorrect data type"),
