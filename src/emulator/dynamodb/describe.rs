@@ -189,7 +189,7 @@ fn show_index(table: &Table, name: &str, index: &Index) -> Value {
 }
 
 /// The name of a table by its ARN, for calls that take nothing else.
-pub(super) fn by_arn<'a>(arn: &'a str) -> Result<&'a str, Refusal> {
+pub(super) fn by_arn(arn: &str) -> Result<&str, Refusal> {
     if !arn.starts_with("arn:") {
         return Err(Refusal::validation(format!(
             "Invalid TableArn: Invalid ResourceArn provided as input {arn}"

@@ -1,7 +1,7 @@
 //! Tables: DynamoDB as clients see it.
 //!
-//! Plain state without I/O, moved by [`Tables::call`] and by time through [`Tables::advance`]. Each rule stands, with
-//! its public source, in `docs/dynamodb.md`.
+//! Plain state without I/O, moved by calls and by time. Each rule stands, with its public source, in
+//! `docs/dynamodb.md`.
 
 mod about;
 mod batch;
@@ -56,8 +56,8 @@ pub struct Tables {
     #[serde(skip)]
     place: Place,
     tables: BTreeMap<String, Table>,
-    /// Transactions that went through, by client token.
-    tokens: BTreeMap<String, Done>,
+    /// Transactions that went through lately.
+    done: Done,
 }
 
 /// When a call comes, and what strikes it.

@@ -104,7 +104,7 @@ impl Refusal {
     pub(crate) fn of_fault(kind: Kind, operation: &str, body: Option<&Value>, draw: u32) -> Self {
         let items = ["Item", "Query", "Scan"].iter().any(|word| operation.contains(word));
         match kind {
-            Kind::Throttle if items && draw % 2 == 0 => Self::new(
+            Kind::Throttle if items && draw.is_multiple_of(2) => Self::new(
                 "ProvisionedThroughputExceededException",
                 "The level of configured provisioned throughput for the table was exceeded. Consider increasing \
                  your provisioning level with the UpdateTable API.",

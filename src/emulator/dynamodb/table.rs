@@ -15,7 +15,7 @@ use super::value::{Attr, Item, item_size};
 
 /// How far back a read may see the table: a stale one, or that of a restore.
 const MEMORY: SignedDuration = SignedDuration::from_mins(10);
-/// An item that expired longer ago is not deleted (developer guide, "Working with items and TTL"): five years.
+/// An item that expired longer ago is not deleted (developer guide, "Using DynamoDB Time to Live (TTL)"): five years.
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(5 * 365 * 24);
 
 /// An item with its size.

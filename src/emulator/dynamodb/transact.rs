@@ -2,7 +2,7 @@
 //!
 //! Rules: `docs/dynamodb.md`, "Transactions".
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
@@ -26,13 +26,43 @@ const LARGEST: usize = 4 * 1024 * 1024;
 /// How long a client token is remembered.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
 
-/// A transaction that went through under a client token.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Transactions that went through under a client token and are remembered.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Done {
-    at: Timestamp,
-    /// Hash of what it asked for.
-    request: String,
-    answer: Value,
+    /// Hash of what was asked for, and the answer.
+    by_token: BTreeMap<String, (String, Value)>,
+    /// Tokens in the order in which they will be forgotten.
+    order: VecDeque<(Timestamp, String)>,
+}
+
+impl Done {
+    fn forget(&mut self, now: Timestamp) {
+        while let Some((at, token)) = self.order.front() {
+            if *at + REMEMBERED > now {
+                break;
+            }
+            self.by_token.remove(token);
+            self.order.pop_front();
+        }
+    }
+
+    /// The answer of before, where the token comes again with the same request.
+    fn again(&self, token: &str, request: &str) -> Result<Option<Value>, Refusal> {
+        match self.by_token.get(token) {
+            None => Ok(None),
+            Some((before, answer)) if before == request => Ok(Some(answer.clone())),
+            Some(_) => Err(Refusal::new(
+                "IdempotentParameterMismatchException",
+                "The request uses the same client token as a previous, but non-identical request. Do not reuse a \
+                 client token with different requests, unless the requests are identical",
+            )),
+        }
+    }
+
+    fn note(&mut self, token: &str, request: String, answer: Value, now: Timestamp) {
+        self.by_token.insert(token.to_owned(), (request, answer));
+        self.order.push_back((now, token.to_owned()));
+    }
 }
 
 impl Tables {
@@ -50,16 +80,11 @@ impl Tables {
         }
         let writes = actions(&body)?.iter().map(read_write).collect::<Result<Vec<Write>, Refusal>>()?;
         let request = HEXLOWER.encode(&Sha256::digest(sorted(&value["TransactItems"]).to_string()));
-        self.tokens.retain(|_, done| done.at + REMEMBERED > moment.now);
-        if let Some(done) = token.and_then(|token| self.tokens.get(token)) {
-            if done.request != request {
-                return Err(Refusal::new(
-                    "IdempotentParameterMismatchException",
-                    "The request uses the same client token as a previous, but non-identical request. Do not reuse a \
-                     client token with different requests, unless the requests are identical",
-                ));
-            }
-            return Ok(done.answer.clone());
+        self.done.forget(moment.now);
+        if let Some(token) = token
+            && let Some(answer) = self.done.again(token, &request)?
+        {
+            return Ok(answer);
         }
         let settled = self.settle_all(&writes)?;
         let mut units: BTreeMap<&str, f64> = BTreeMap::new();
@@ -75,8 +100,7 @@ impl Tables {
         let mut answer = json!({});
         bill.many(&mut answer, &units);
         if let Some(token) = token {
-            let done = Done { at: moment.now, request, answer: answer.clone() };
-            self.tokens.insert(token.to_owned(), done);
+            self.done.note(token, request, answer.clone(), moment.now);
         }
         Ok(answer)
     }

@@ -67,7 +67,6 @@ impl Condition {
         if cursor.takes_word("NOT") {
             return Ok(Self::Not(Box::new(Self::parse_not(cursor)?)));
         }
-        let start = cursor.place();
         if !cursor.takes("(") {
             return Self::parse_one(cursor);
         }
@@ -79,7 +78,6 @@ impl Condition {
         if doubled {
             return Err("The expression has redundant parentheses;".to_owned());
         }
-        debug_assert!(start < inner);
         Ok(condition)
     }
 

@@ -19,8 +19,10 @@ fn delete(pk: &str, sk: &str) -> WriteRequest {
     WriteRequest::builder().delete_request(delete).build()
 }
 
-fn keys(all: impl IntoIterator<Item = Item>) -> KeysAndAttributes {
-    KeysAndAttributes::builder().set_keys(Some(all.into_iter().collect())).build().expect("keys")
+/// Keys of partition `a`.
+fn keys(sorts: impl IntoIterator<Item = impl ToString>) -> KeysAndAttributes {
+    let keys = sorts.into_iter().map(|sk| key("a", &sk.to_string()));
+    KeysAndAttributes::builder().set_keys(Some(keys.collect())).build().expect("keys")
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,7 +46,7 @@ async fn batches_write_and_read_many_items_of_several_tables() {
     let read = rig
         .db
         .batch_get_item()
-        .request_items("shop", keys([key("a", "2"), key("a", "1"), key("a", "old")]))
+        .request_items("shop", keys(["2", "1", "old"]))
         .request_items("other", {
             let other = KeysAndAttributes::builder().keys(key("x", "1")).consistent_read(true);
             other.projection_expression("n").build().expect("keys")
@@ -63,7 +65,7 @@ async fn batches_have_limits() {
     let rig = Rig::new().await;
     let write =
         |requests: Vec<WriteRequest>| rig.db.batch_write_item().request_items("shop", requests).send();
-    let read = |all: Vec<Item>| rig.db.batch_get_item().request_items("shop", keys(all)).send();
+    let read = |all: KeysAndAttributes| rig.db.batch_get_item().request_items("shop", all).send();
     let many = |count: usize| (0..count).map(|at| put("a", &format!("{at}"), json!({}))).collect::<Vec<_>>();
     write(many(25)).await.expect("a batch");
     assert_eq!(invalid(write(many(26)).await), "Too many items requested for the BatchWriteItem call");
@@ -76,12 +78,12 @@ async fn batches_have_limits() {
     let keyless = write(vec![WriteRequest::builder().put_request(keyless).build()]).await;
     assert_eq!(invalid(keyless), "The provided key element does not match the schema");
     assert_eq!(rig.get("a", "y").await, Value::Null);
-    let ask = |count: usize| (0..count).map(|at| key("a", &at.to_string())).collect::<Vec<_>>();
+    let ask = |count: usize| keys(0..count);
     read(ask(100)).await.expect("a batch");
     assert_eq!(invalid(read(ask(101)).await), "Too many items requested for the BatchGetItem call");
-    let twice = read(vec![key("a", "1"), key("a", "1")]).await;
+    let twice = read(keys([1, 1])).await;
     assert_eq!(invalid(twice), "Provided list of item keys contains duplicates");
-    let nowhere = rig.db.batch_get_item().request_items("elsewhere", keys(ask(1))).send().await;
+    let nowhere = rig.db.batch_get_item().request_items("elsewhere", ask(1)).send().await;
     assert_eq!(refusal(nowhere).0, "ResourceNotFoundException");
 }
 
@@ -92,7 +94,7 @@ async fn what_an_answer_cannot_hold_stays_unprocessed() {
         let item = json!({"pk": {"S": "a"}, "sk": {"S": at.to_string()}, "x": {"S": "x".repeat(390 * 1024)}});
         rig.put(item).await;
     }
-    let ask = keys((0..45).map(|at| key("a", &at.to_string())));
+    let ask = keys(0..45);
     let first = rig.db.batch_get_item().request_items("shop", ask).send().await.expect("a batch");
     let left = first.unprocessed_keys.expect("some are left");
     assert_eq!((first.responses.expect("responses")["shop"].len(), left["shop"].keys().len()), (42, 3));
@@ -121,7 +123,7 @@ async fn a_fault_leaves_some_unprocessed_and_repeating_them_ends_it() {
     }
     assert_eq!((rounds, rig.emulator.with(|world| world.tables.items("shop").len())), (7, 20));
     rig.emulator.faults(vec![Fault::on("BatchGetItem", Kind::Unprocessed).once()]);
-    let mut ask = Some(keys((0..20).map(|at| key("a", &at.to_string()))));
+    let mut ask = Some(keys(0..20));
     let (mut read, mut rounds) = (0, 0);
     while let Some(keys) = ask {
         let sent = rig.db.batch_get_item().request_items("shop", keys).send().await.expect("a batch");

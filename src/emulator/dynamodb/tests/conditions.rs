@@ -23,9 +23,9 @@ fn values() -> Value {
 async fn judge(rig: &Rig, condition: &str) -> Result<bool, String> {
     let words: Vec<&str> =
         condition.split(|c: char| !c.is_ascii_alphanumeric() && c != ':' && c != '#').collect();
-    let mut values = attrs(&values());
+    let mut values: std::collections::BTreeMap<String, Av> = attrs(&values());
     values.retain(|name, _| words.contains(&name.as_str()));
-    let values = (!values.is_empty()).then_some(values);
+    let values = (!values.is_empty()).then(|| values.into_iter().collect());
     let delete = rig.db.delete_item().table_name("shop").set_key(Some(key("a", "1")));
     let delete = delete.condition_expression(condition).set_expression_attribute_values(values);
     let names = condition.contains("#s").then(|| ("#s".to_owned(), "s".to_owned()));

@@ -144,14 +144,11 @@ async fn eventually_consistent_reads_may_be_old_and_no_others() {
         let query = query.expression_attribute_values(":a", s("a")).consistent_read(consistent);
         query.set_index_name(index.map(str::to_owned)).send()
     };
-    let sort = |items: Option<Vec<Item>>| -> Vec<String> {
-        items.unwrap_or_default().iter().map(|item| item["sk"].as_s().expect("a text").clone()).collect()
-    };
-    assert_eq!(sort(query(None, false).await.expect("an answer").items), ["1", "2"]);
-    assert_eq!(sort(query(None, true).await.expect("an answer").items), ["1", "3"]);
-    assert_eq!(sort(query(Some("by-weight"), false).await.expect("an answer").items), ["1", "2"]);
-    assert_eq!(sort(query(Some("by-weight"), true).await.expect("an answer").items), ["3", "1"]);
-    assert_eq!(sort(rig.db.scan().table_name("shop").send().await.expect("an answer").items), ["1", "2"]);
+    assert_eq!(sorts(query(None, false).await.expect("an answer").items()), ["1", "2"]);
+    assert_eq!(sorts(query(None, true).await.expect("an answer").items()), ["1", "3"]);
+    assert_eq!(sorts(query(Some("by-weight"), false).await.expect("an answer").items()), ["1", "2"]);
+    assert_eq!(sorts(query(Some("by-weight"), true).await.expect("an answer").items()), ["3", "1"]);
+    assert_eq!(sorts(rig.db.scan().table_name("shop").send().await.expect("an answer").items()), ["1", "2"]);
     let batch = |consistent: bool| {
         let keys = aws_sdk_dynamodb::types::KeysAndAttributes::builder().keys(key("a", "2"));
         let keys = keys.consistent_read(consistent).build().expect("keys");

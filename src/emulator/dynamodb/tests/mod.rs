@@ -10,7 +10,6 @@ mod tables;
 mod transactions;
 mod updates;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -29,10 +28,6 @@ use crate::emulator::{Emulator, Settings};
 
 /// World seconds that a table takes to be made.
 const DELAY: u64 = 10;
-
-/// An item as the client holds it.
-#[allow(clippy::disallowed_types, reason = "the client's own type; nothing here depends on its order")]
-type Item = HashMap<String, Av>;
 
 /// A world with the table `shop` (partition key `pk`, sort key `sk`, local index `by-weight` on the number `weight`).
 struct Rig {
@@ -114,8 +109,9 @@ fn element(name: &str, kind: KeyType) -> KeySchemaElement {
     KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("an element")
 }
 
-fn key(pk: &str, sk: &str) -> Item {
-    Item::from([("pk".to_owned(), s(pk)), ("sk".to_owned(), s(sk))])
+/// A key, in whatever map the client wants.
+fn key<T: FromIterator<(String, Av)>>(pk: &str, sk: &str) -> T {
+    [("pk".to_owned(), s(pk)), ("sk".to_owned(), s(sk))].into_iter().collect()
 }
 
 fn s(text: &str) -> Av {
@@ -126,8 +122,8 @@ fn n(number: impl ToString) -> Av {
     Av::N(number.to_string())
 }
 
-/// Attributes from the JSON of the API.
-fn attrs(json: &Value) -> Item {
+/// Attributes from the JSON of the API, in whatever map the client wants.
+fn attrs<T: FromIterator<(String, Av)>>(json: &Value) -> T {
     let members = json.as_object().expect("an object");
     members.iter().map(|(name, value)| (name.clone(), av(value))).collect()
 }
@@ -154,10 +150,8 @@ fn av(json: &Value) -> Av {
 }
 
 /// The JSON of the API from attributes.
-fn shown(item: &Item) -> Value {
-    let mut members: Vec<(&String, &Av)> = Vec::new();
-    members.extend(item);
-    members.into_iter().map(|(name, value)| (name.clone(), show(value))).collect()
+fn shown<'a>(item: impl IntoIterator<Item = (&'a String, &'a Av)>) -> Value {
+    item.into_iter().map(|(name, value)| (name.clone(), show(value))).collect()
 }
 
 fn show(value: &Av) -> Value {
@@ -175,6 +169,14 @@ fn show(value: &Av) -> Value {
         Av::Bs(set) => json!({"BS": set.iter().map(base).collect::<Vec<_>>()}),
         other => panic!("{other:?}"),
     }
+}
+
+/// The sort keys of items.
+fn sorts<T>(items: &[T]) -> Vec<String>
+where
+    for<'k> T: std::ops::Index<&'k str, Output = Av>,
+{
+    items.iter().map(|item| item["sk"].as_s().expect("a text").clone()).collect()
 }
 
 /// Code and message of a refusal.

@@ -29,8 +29,7 @@ fn query(rig: &Rig, condition: &str, values: Value) -> QueryFluentBuilder {
 
 /// The sort keys that a Query finds.
 async fn found(query: QueryFluentBuilder) -> Vec<String> {
-    let found = query.send().await.expect("an answer").items.unwrap_or_default();
-    found.iter().map(|item| item["sk"].as_s().expect("a text").clone()).collect()
+    sorts(query.send().await.expect("an answer").items())
 }
 
 #[tokio::test(start_paused = true)]
