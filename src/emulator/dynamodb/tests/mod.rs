@@ -5,6 +5,7 @@ mod conditions;
 mod faults;
 mod items;
 mod lives;
+mod model;
 mod queries;
 mod tables;
 mod transactions;
