@@ -164,7 +164,8 @@ pub async fn table_call<T, E>(
 where
     E: StdError + ProvideErrorMetadata + Conditional + Send + Sync + 'static,
 {
-    sorted(request, sort).await.map(|answer| answer.value)
+    // The SDK's futures have tens of kilobytes, and stores call from deep down.
+    sorted(Box::pin(request), sort).await.map(|answer| answer.value)
 }
 
 fn sort<E>(error: &SdkError<E, HttpResponse>, sent: bool, request: Option<RequestId>) -> TableError

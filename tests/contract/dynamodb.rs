@@ -2,18 +2,26 @@
 //! only this kind of store promises.
 
 mod cannot;
+mod hands;
+mod large;
+mod lost;
+mod places;
+mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use beansprout::aws::{Budget, Connection, OpenGate, Origin, Rates};
 use beansprout::clock::{Clock, Entropy};
 use beansprout::store::{Access, DynamoStore, Pace, Store, StoreError};
 
 use super::Place;
 use crate::support::not_run;
+use wire::Wire;
 
 const REGION: &str = "eu-west-1";
 const ACCESS_KEY: &str = "AKIDTEST";
@@ -63,6 +71,25 @@ impl Served {
         DynamoStore::open(&self.table, access, &Entropy::system(), self.connection(), pace).await
     }
 
+    /// A handle that looks often, so that tests need not wait.
+    async fn open_quickly(&self) -> DynamoStore {
+        self.open_as(Access::Create, quick()).await.unwrap()
+    }
+
+    /// A handle, and the wire that it talks over.
+    async fn open_on_a_wire(&self) -> (DynamoStore, Wire) {
+        let wire = Wire::to(&self.endpoint);
+        let origin = Origin::InProcess {
+            http: SharedHttpClient::new(wire.clone()),
+            region: REGION.to_owned(),
+            access_key: ACCESS_KEY.to_owned(),
+        };
+        let connection = Connection { origin, ..self.connection() };
+        let (entropy, pace) = (Entropy::system(), Pace::default());
+        let store = DynamoStore::open(&self.table, Access::Create, &entropy, connection, pace).await.unwrap();
+        (store, wire)
+    }
+
     /// A client without any of our code.
     fn by_hand(&self) -> aws_sdk_dynamodb::Client {
         let credentials = Credentials::new(ACCESS_KEY, "not-a-secret", None, None, "test");
@@ -88,6 +115,23 @@ impl Served {
             run.await;
         }
     }
+}
+
+/// A pace for tests.
+fn quick() -> Pace {
+    let pause = Duration::from_millis(200);
+    Pace { specs: pause, specs_at_most: pause, all: pause * 5, all_at_most: pause * 5, ..Pace::default() }
+}
+
+/// Asks until there is an answer, for as long as a test may wait.
+async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..400 {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it did not come about");
 }
 
 #[async_trait]
