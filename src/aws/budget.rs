@@ -33,13 +33,20 @@ pub struct Rates {
     /// Elastic Beanstalk, whose unpublished limits are shared by everybody in
     /// the account, the console included.
     pub beanstalk: Rate,
+    /// DynamoDB, which counts by table and has room for much more; this only
+    /// keeps a loop that ran wild from costing a fortune.
+    pub tables: Rate,
     /// Each of ECR, S3 and STS.
     pub others: Rate,
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { beanstalk: Rate { per_second: 2.0, burst: 10 }, others: Rate { per_second: 20.0, burst: 40 } }
+        Self {
+            beanstalk: Rate { per_second: 2.0, burst: 10 },
+            tables: Rate { per_second: 500.0, burst: 2000 },
+            others: Rate { per_second: 20.0, burst: 40 },
+        }
     }
 }
 
@@ -159,8 +166,14 @@ impl Budget {
         *self.lock().calls.entry(key).or_default() += 1;
     }
 
-    /// Slows the service down after a throttled reply.
+    /// Slows the service down after a throttled reply. DynamoDB throttles one
+    /// key or table and not the caller, whose renewals of a lease must not
+    /// wait for it: there each call backs off by itself.
     pub(super) fn throttled(&self, verb: &Verb) {
+        if verb.service == "dynamodb" {
+            self.lock().throttled += 1;
+            return;
+        }
         #[expect(clippy::cast_precision_loss, reason = "a thousandth is fine enough for jitter")]
         let jitter = self.entropy.below(1000) as f64 / 1000.0;
         let now = Instant::now();
@@ -172,6 +185,7 @@ impl Budget {
         let mut shared = self.lock();
         let rate = match verb.service {
             "elasticbeanstalk" => shared.rates.beanstalk,
+            "dynamodb" => shared.rates.tables,
             _ => shared.rates.others,
         };
         with(shared.buckets.entry(verb.service).or_insert_with(|| Bucket::new(rate, now)))
@@ -225,6 +239,17 @@ mod tests {
         assert!(budget.stretch() <= MOST_STRETCH);
         tokio::time::sleep(Duration::from_secs(600)).await;
         assert!(budget.stretch() < 1.01);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttled_table_does_not_hold_up_the_next_renewal() {
+        let (budget, start) = (budget(), Instant::now());
+        let renewal = Verb::find("DynamoDB", "UpdateItem").unwrap();
+        for _ in 0..20 {
+            budget.throttled(renewal);
+        }
+        budget.token(renewal).await.unwrap();
+        assert_eq!((start.elapsed(), budget.throttled_replies()), (Duration::ZERO, 20));
     }
 
     #[tokio::test(start_paused = true)]

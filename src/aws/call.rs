@@ -12,6 +12,7 @@ use aws_types::request_id::RequestId as _;
 use jiff::Timestamp;
 
 use super::errors::{CallError, classify};
+use crate::model::RequestId;
 
 tokio::task_local! {
     /// What the connector notes of the call that this task is in. The SDK
@@ -44,6 +45,18 @@ pub async fn call<T, E>(
 where
     E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
 {
+    sorted(request, classify).await
+}
+
+/// The same with another way to sort the error. `sort` is told the error,
+/// whether any attempt went on the wire, and the request's id.
+pub(super) async fn sorted<T, E, X>(
+    request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    sort: impl FnOnce(&SdkError<E, HttpResponse>, bool, Option<RequestId>) -> X,
+) -> Result<Dated<T>, X>
+where
+    E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+{
     let work = async {
         let outcome = request.await;
         NOTES.with(|notes| (outcome, notes.sent.get(), notes.date.get()))
@@ -53,7 +66,7 @@ where
         Ok(value) => Ok(Dated { value, date }),
         Err(error) => {
             let request = error.request_id().or_else(|| error.meta().request_id()).map(Into::into);
-            Err(classify(&error, sent, request))
+            Err(sort(&error, sent, request))
         }
     }
 }

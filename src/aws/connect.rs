@@ -16,12 +16,12 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::service_config::ServiceConfigKey;
 
-use super::budget::Budget;
+use super::budget::{Budget, Rates};
 use super::call::{Dated, call};
 use super::errors::CallError;
-use super::governed::{Gate, Governed, Governor};
+use super::governed::{Gate, Governed, Governor, OpenGate};
 use super::network::network;
-use crate::clock::Clock;
+use crate::clock::{Clock, Entropy};
 
 /// The longest that one call may take with its waits for tokens and its
 /// retries; the attempts have shorter deadlines of their own.
@@ -67,6 +67,15 @@ pub struct Connection {
     /// Signs requests; the service's own Date header counts for everything
     /// else.
     pub clock: Clock,
+}
+
+impl Connection {
+    /// A connection by the normal AWS chain, for what people do by hand and
+    /// what guards itself.
+    pub fn from_environment(clock: Clock, entropy: &Entropy) -> Self {
+        let budget = Budget::new(Rates::default(), entropy.clone());
+        Self { origin: Origin::Environment, gate: Arc::new(OpenGate), budget, clock }
+    }
 }
 
 /// Why there are no clients.
@@ -130,36 +139,8 @@ impl Clients {
     /// outside, and nothing is called yet: wrong credentials show at the first
     /// call.
     pub async fn connect(connection: Connection) -> Result<Clients, AwsError> {
-        let Connection { origin, gate, budget, clock } = connection;
-        let time = SharedTimeSource::new(OurTime(clock));
-        let sleep = SharedAsyncSleep::new(TokioSleep::new());
-        let (base, http) = match origin {
-            Origin::Environment => {
-                let http = network();
-                let loader = aws_config::defaults(aws_config::BehaviorVersion::latest())
-                    .http_client(http.clone())
-                    .sleep_impl(sleep.clone())
-                    .time_source(time.clone());
-                (loader.load().await, http)
-            }
-            Origin::Fixed { endpoint, region, access_key } => {
-                (fixed(endpoint, region, &access_key), network())
-            }
-            Origin::InProcess { http, region, access_key } => {
-                (fixed("http://in-process.invalid".to_owned(), region, &access_key), http)
-            }
-        };
-        let region = base.region().ok_or(AwsError::NoRegion)?.to_string();
-        let governed = SharedHttpClient::new(Governed { inner: http, budget: budget.clone(), gate });
-        let base = base
-            .into_builder()
-            .http_client(governed)
-            .sleep_impl(sleep)
-            .time_source(time)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_timeout(OPERATION).build())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .build();
+        let budget = connection.budget.clone();
+        let (base, region) = governed(connection).await?;
         Ok(Self::from_base(&base, region, budget))
     }
 
@@ -215,8 +196,41 @@ impl Clients {
     }
 }
 
+/// What all service clients are built from, and the region.
+pub(super) async fn governed(connection: Connection) -> Result<(SdkConfig, String), AwsError> {
+    let Connection { origin, gate, budget, clock } = connection;
+    let time = SharedTimeSource::new(OurTime(clock));
+    let sleep = SharedAsyncSleep::new(TokioSleep::new());
+    let (base, http) = match origin {
+        Origin::Environment => {
+            let http = network();
+            let loader = aws_config::defaults(aws_config::BehaviorVersion::latest())
+                .http_client(http.clone())
+                .sleep_impl(sleep.clone())
+                .time_source(time.clone());
+            (loader.load().await, http)
+        }
+        Origin::Fixed { endpoint, region, access_key } => (fixed(endpoint, region, &access_key), network()),
+        Origin::InProcess { http, region, access_key } => {
+            (fixed("http://in-process.invalid".to_owned(), region, &access_key), http)
+        }
+    };
+    let region = base.region().ok_or(AwsError::NoRegion)?.to_string();
+    let governed = SharedHttpClient::new(Governed { inner: http, budget, gate });
+    let base = base
+        .into_builder()
+        .http_client(governed)
+        .sleep_impl(sleep)
+        .time_source(time)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().operation_timeout(OPERATION).build())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build();
+    Ok((base, region))
+}
+
 /// The endpoint that is set for a service, by code, environment or profile.
-fn endpoint(base: &SdkConfig, service_id: &str) -> Option<String> {
+pub(super) fn endpoint(base: &SdkConfig, service_id: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()
         .service_id(service_id)
         .env("AWS_ENDPOINT_URL")

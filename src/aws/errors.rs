@@ -3,7 +3,8 @@
 //!
 //! Beanstalk models few of its errors. Most refusals are
 //! `InvalidParameterValue`, told apart by their message alone, and wire codes
-//! are not always the names of the SDK's types.
+//! are not always the names of the SDK's types. What conditions on DynamoDB's
+//! rows add to this is sorted in `tables`.
 
 use std::error::Error as StdError;
 
@@ -139,6 +140,11 @@ const THROTTLING: [&str; 13] = [
     "LimitExceededThrottling",
 ];
 
+/// Whether this code says "too fast".
+pub(super) fn throttles(code: &str) -> bool {
+    THROTTLING.contains(&code)
+}
+
 /// Whether an error body names one of the throttling codes.
 pub(super) fn names_throttling(body: &str) -> bool {
     THROTTLING.iter().any(|code| {
@@ -152,7 +158,7 @@ pub(super) fn names_throttling(body: &str) -> bool {
 /// was done.
 fn class_of(status: u16, code: &str, message: &str) -> Option<RefusalClass> {
     use RefusalClass::{Denied, Invalid, NotFound, NotNow, Quota};
-    if THROTTLING.contains(&code) || status == 429 {
+    if throttles(code) || status == 429 {
         return Some(NotNow);
     }
     // A reply that says neither yes nor no in words that we can read: a body
@@ -189,6 +195,11 @@ fn by_code(code: &str) -> Option<RefusalClass> {
     }
     Some(match code {
         "TransactionInProgressException"
+        | "TransactionConflictException"
+        | "ReplicatedWriteConflictException"
+        // A table that is being made or changed, by us or by another process.
+        | "ResourceInUseException"
+        | "ContinuousBackupsUnavailableException"
         | "OperationAborted"
         | "ConditionalRequestConflict"
         | "RequestTimeout"
@@ -220,7 +231,8 @@ fn by_code(code: &str) -> Option<RefusalClass> {
         | "NoSuchKey"
         | "NotFound"
         | "RepositoryNotFoundException"
-        | "ResourceNotFoundException" => NotFound,
+        | "ResourceNotFoundException"
+        | "TableNotFoundException" => NotFound,
         _ => return None,
     })
 }
@@ -390,6 +402,15 @@ mod tests {
         (404, "NoSuchKey", "", Some(NotFound)),
         (400, "RepositoryNotFoundException", "", Some(NotFound)),
         (409, "OperationAborted", "", Some(NotNow)),
+        (400, "TransactionConflictException", "", Some(NotNow)),
+        (400, "TransactionInProgressException", "", Some(NotNow)),
+        (400, "ProvisionedThroughputExceededException", "", Some(NotNow)),
+        (400, "ResourceInUseException", "Table already exists: features", Some(NotNow)),
+        (400, "ResourceNotFoundException", "Requested resource not found", Some(NotFound)),
+        (400, "TableNotFoundException", "Table not found: features", Some(NotFound)),
+        (400, "ConditionalCheckFailedException", "The conditional request failed", Some(Invalid)),
+        (400, "ValidationException", "Item size has exceeded the maximum allowed size", Some(Invalid)),
+        (400, "ItemCollectionSizeLimitExceededException", "", Some(Invalid)),
         (412, "PreconditionFailed", "", Some(Invalid)),
         (400, "S3LocationNotInServiceRegionException", "", Some(Invalid)),
         (400, "InvalidParameterValue", "", Some(Invalid)),

@@ -7,6 +7,7 @@ mod connect;
 mod errors;
 mod governed;
 mod network;
+mod tables;
 mod verbs;
 
 pub use budget::{Budget, Rate, Rates};
@@ -14,4 +15,5 @@ pub use call::{Dated, call};
 pub use connect::{AwsError, Caller, Clients, Connection, Origin};
 pub use errors::{CallError, refused};
 pub use governed::{Gate, OpenGate, ShutGate};
+pub use tables::{Conditional, Item, TableClient, TableError, table_call};
 pub use verbs::{VERBS, Verb};

@@ -27,6 +27,12 @@ const fn write(service: &'static str, operation: &'static str, seconds: u64) -> 
 }
 
 const EB: &str = "elasticbeanstalk";
+const TABLES: &str = "dynamodb";
+
+/// A read of rows: answered in milliseconds, or not at all.
+const fn look(operation: &'static str) -> Verb {
+    Verb { service: TABLES, operation, mutating: false, attempt: Duration::from_secs(4) }
+}
 
 // Beanstalk accepts or refuses within seconds; what the call sets going is
 // followed by reading. An answer that takes longer is one more unknown outcome.
@@ -64,6 +70,23 @@ pub static VERBS: &[Verb] = &[
     write(EB, "UpdateTagsForResource", 15),
     read("ecr", "BatchGetImage"),
     read("ecr", "DescribeRepositories"),
+    look("BatchGetItem"),
+    look("DescribeContinuousBackups"),
+    look("DescribeTable"),
+    look("DescribeTimeToLive"),
+    look("GetItem"),
+    read(TABLES, "Query"),
+    read(TABLES, "Scan"),
+    write(TABLES, "BatchWriteItem", 8),
+    write(TABLES, "CreateTable", 15),
+    // A renewal of the lease must not hang.
+    write(TABLES, "DeleteItem", 4),
+    write(TABLES, "PutItem", 4),
+    write(TABLES, "TransactWriteItems", 8),
+    write(TABLES, "UpdateContinuousBackups", 15),
+    write(TABLES, "UpdateItem", 4),
+    write(TABLES, "UpdateTable", 15),
+    write(TABLES, "UpdateTimeToLive", 15),
     read("s3", "HeadBucket"),
     read("s3", "HeadObject"),
     write("s3", "DeleteObject", 15),
@@ -78,6 +101,7 @@ impl Verb {
     pub fn find(service_id: &str, operation: &str) -> Option<&'static Verb> {
         let service = match service_id {
             "Elastic Beanstalk" => EB,
+            "DynamoDB" => TABLES,
             "ECR" => "ecr",
             "S3" => "s3",
             "STS" => "sts",
@@ -114,6 +138,9 @@ mod tests {
             assert_eq!(Verb::find("Elastic Beanstalk", operation), None);
         }
         assert_eq!(Verb::find("S3", "DeleteBucket"), None);
+        for operation in ["DeleteTable", "RestoreTableToPointInTime", "ExecuteStatement"] {
+            assert_eq!(Verb::find("DynamoDB", operation), None);
+        }
         assert_eq!(Verb::find("Elastic Beanstalk", "GetCallerIdentity"), None);
     }
 
@@ -129,7 +156,10 @@ mod tests {
     #[test]
     fn reads_do_not_mutate() {
         for verb in VERBS {
-            let reads = ["Describe", "List", "Check", "Validate", "Retrieve", "BatchGet", "Head", "Get"];
+            let reads = [
+                "Describe", "List", "Check", "Validate", "Retrieve", "BatchGet", "Head", "Get", "Query",
+                "Scan",
+            ];
             assert_eq!(
                 verb.mutating,
                 !reads.iter().any(|read| verb.operation.starts_with(read)),

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::aws::{Budget, Clients, Connection, Gate, Origin};
+use crate::aws::{Budget, Clients, Connection, Gate, OpenGate, Origin};
 use crate::clock::{Clock, Entropy};
 use crate::config::Config;
 use crate::controller::{Setup, Switch};
-use crate::store::Store;
+use crate::store::{Access, Store, StoreError, open};
 
 /// The access key id that everything of `sprout dev` signs with.
 pub(super) const DEV_KEY: &str = "sprout-dev";
@@ -14,6 +14,17 @@ pub(super) const DEV_KEY: &str = "sprout-dev";
 /// Clients for the account of these settings: that of the AWS environment, or
 /// the world of the `sprout dev` whose store is in use.
 pub(super) async fn connect(config: &Config, gate: Arc<dyn Gate>) -> anyhow::Result<Clients> {
+    Ok(Clients::connect(connection(config, gate)).await?)
+}
+
+/// The store of these settings. Tables are in the same account; their writes
+/// guard themselves, so no gate stands before them.
+pub(super) async fn open_store(config: &Config, access: Access) -> Result<Arc<dyn Store>, StoreError> {
+    open(&config.store, access, &Entropy::system(), &connection(config, Arc::new(OpenGate))).await
+}
+
+/// How to connect by these settings.
+pub(super) fn connection(config: &Config, gate: Arc<dyn Gate>) -> Connection {
     let origin = match &config.dev {
         None => Origin::Environment,
         Some(dev) => Origin::Fixed {
@@ -23,7 +34,7 @@ pub(super) async fn connect(config: &Config, gate: Arc<dyn Gate>) -> anyhow::Res
         },
     };
     let budget = Budget::new(config.rates, Entropy::system());
-    Ok(Clients::connect(Connection { origin, gate, budget, clock: Clock::system() }).await?)
+    Connection { origin, gate, budget, clock: Clock::system() }
 }
 
 /// What a controller is made of by these settings. `switch` is the gate that

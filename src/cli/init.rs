@@ -7,16 +7,15 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::args::InitArgs;
-use super::cloud::connect;
+use super::cloud::{connect, connection, open_store};
 use super::exit::{ExitStatus, Stop};
 use super::out::Out;
 use crate::aws::{CallError, Clients, Gate, OpenGate, ShutGate};
-use crate::clock::Entropy;
 use crate::config::Config;
 use crate::controller::BUCKET_DOCUMENT;
 use crate::model::{ApplicationName, RefusalClass};
 use crate::provider::{Beanstalk, Bundles};
-use crate::store::{Access, Batch, Expect, Write, open};
+use crate::store::{Access, Batch, Expect, PartState, Write, parts};
 
 /// Whether something was there, was made, or would be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +51,7 @@ pub(super) async fn run(args: &InitArgs, config: Config, out: &mut Out<'_>) -> a
     }
     let (bucket, made) = bucket(&clients, &config, &account, args.dry_run).await?;
     out.print(format_args!("{:<12} {bucket}: {}", "bucket", made.words()))?;
-    let made = store(&config, &bucket, args.dry_run).await?;
+    let made = store(&config, &bucket, args.dry_run, out).await?;
     out.print(format_args!("{:<12} {}: {}", "store", config.store, made.words()))?;
     out.say(if args.dry_run { "Nothing was made. Try: sprout init" } else { "Next: sprout run" })?;
     Ok(ExitStatus::Done)
@@ -147,17 +146,43 @@ fn unseen(error: CallError, bucket: &str) -> anyhow::Error {
     anyhow::Error::new(error).context(format!("cannot see whether bucket {bucket} is there"))
 }
 
-/// The store, made if need be, which then knows the bucket.
-async fn store(config: &Config, bucket: &str, dry_run: bool) -> anyhow::Result<Made> {
-    let there = config.store.strip_prefix("sqlite:").is_some_and(|path| Path::new(path).exists());
-    if dry_run {
-        return Ok(if there { Made::There } else { Made::Would });
+/// The tables of a store that has some, made if need be.
+async fn tables(config: &Config, dry_run: bool, out: &mut Out<'_>) -> anyhow::Result<Made> {
+    let aws = connection(config, Arc::new(OpenGate));
+    let mut made = Made::There;
+    for part in parts(&config.store, !dry_run, &aws).await? {
+        let state = match part.state {
+            PartState::There => Made::There,
+            PartState::Made => Made::Now,
+            PartState::Missing => Made::Would,
+        };
+        if state != Made::There {
+            made = state;
+        }
+        out.print(format_args!("{:<12} {}: {}", "table", part.name, state.words()))?;
+        for note in part.notes {
+            out.say(format_args!("warning: {note}"))?;
+        }
     }
-    let store = open(&config.store, Access::Create, &Entropy::system()).await?;
+    Ok(made)
+}
+
+/// The store, made if need be, which then knows the bucket.
+async fn store(config: &Config, bucket: &str, dry_run: bool, out: &mut Out<'_>) -> anyhow::Result<Made> {
+    let made = match config.store.strip_prefix("sqlite:") {
+        Some(path) if Path::new(path).exists() => Made::There,
+        Some(_) if dry_run => Made::Would,
+        Some(_) => Made::Now,
+        None => tables(config, dry_run, out).await?,
+    };
+    if dry_run {
+        return Ok(made);
+    }
+    let store = open_store(config, Access::Create).await?;
     let body = serde_json::to_string(bucket)?;
     if store.document(BUCKET_DOCUMENT).await?.is_none_or(|known| known.body != body) {
         let write = Write::PutDocument { name: BUCKET_DOCUMENT.to_owned(), body, expect: Expect::Any };
         store.commit(Batch { fence: None, writes: vec![write] }).await?;
     }
-    Ok(if there { Made::There } else { Made::Now })
+    Ok(made)
 }

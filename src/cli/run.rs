@@ -9,18 +9,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::args::RunArgs;
-use super::cloud::{connect, setup};
+use super::cloud::{connect, open_store, setup};
 use super::exit::{ExitStatus, Stop};
 use super::out::Out;
 use super::service;
 use super::signals::until_signal;
 use super::voice::count;
 use crate::aws::Clients;
-use crate::clock::{Clock, Entropy};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::controller::{Controller, Introduction, Switch};
 use crate::plan::{Action, Plan};
-use crate::store::{Access, Store, open};
+use crate::store::{Access, Store};
 use crate::web::{Watched, serve};
 
 /// Why a mutating call does not go out.
@@ -29,8 +29,8 @@ const ASKING: &str = "nobody has agreed yet";
 
 /// Runs the controller until a signal ends it.
 pub(super) async fn run(args: &RunArgs, config: Config, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
-    let access = if args.read_only { Access::ReadOnly } else { Access::Create };
-    let store = open(&config.store, access, &Entropy::system()).await?;
+    let access = if args.read_only { Access::ReadOnly } else { Access::Ensure };
+    let store = open_store(&config, access).await?;
     if !args.read_only && !store.identity().await?.acted {
         first_time(args, &config, &store, out).await?;
     }

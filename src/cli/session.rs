@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::cloud::open_store;
 use super::exit::Stop;
 use super::out::Out;
-use crate::clock::{Clock, Entropy};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::model::{Ask, FeatureName};
 use crate::status::{FLEET_DOCUMENT, FleetView};
-use crate::store::{Access, Batch, Store, StoreError, open};
+use crate::store::{Access, Batch, Store, StoreError};
 
 /// How often a write is decided anew because somebody else wrote meanwhile.
 /// A controller writes a row a few times a minute, so more means trouble.
@@ -26,8 +27,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Opens the store of the settings. One that is not there is made by
-    /// commands that write, and told of by those that read.
+    /// Opens the store of the settings. A file that is not there is made by
+    /// commands that write, and told of by those that read; tables are made by
+    /// `sprout init` alone.
     pub(crate) async fn open(config: Config, makes: bool, out: &mut Out<'_>) -> anyhow::Result<Self> {
         if config.dev.is_some() {
             out.say("Using the store of `sprout dev`, which runs here.")?;
@@ -38,8 +40,8 @@ impl Session {
                 config.store
             )));
         }
-        let access = if makes { Access::Create } else { Access::Existing };
-        let store = open(&config.store, access, &Entropy::system()).await?;
+        let access = if makes { Access::Ensure } else { Access::Existing };
+        let store = open_store(&config, access).await?;
         Ok(Self { config, store, clock: Clock::system(), by: who() })
     }
 

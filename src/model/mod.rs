@@ -29,8 +29,8 @@ pub use ids::{
 };
 pub use image_ref::{ImageReference, ImageReferenceError, is_ecr_host};
 pub use parse::{
-    Located, SpecError, SpecFile, duplicates, from_json, not_yet, parse_features, refusals, render, to_json,
-    to_yaml,
+    Located, SpecError, SpecFile, duplicates, flat_fields, from_json, not_yet, parse_features, refusals,
+    render, to_json, to_yaml,
 };
 pub use record::{
     Artifact, Ask, Asks, Attempt, Deployed, EndReason, Failure, Identity, Intent, IntentKind, Ledger, Life,

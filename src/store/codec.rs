@@ -15,7 +15,15 @@ pub(super) fn spec_text(feature: &Feature) -> String {
 /// Reads a specification. The row's name is the feature's: a body may leave
 /// it out, and must not contradict it.
 pub(super) fn read_spec(name: &FeatureName, body: &[u8]) -> SpecBody {
-    match parse_spec(name, body) {
+    match serde_json::from_slice(body) {
+        Ok(value) => read_spec_value(name, value),
+        Err(error) => SpecBody::Unreadable { why: not_json(body, &error) },
+    }
+}
+
+/// The same for a body that is JSON already.
+pub(super) fn read_spec_value(name: &FeatureName, value: Value) -> SpecBody {
+    match parse_spec(name, value) {
         Ok(feature) => SpecBody::Readable {
             hash: crate::model::spec_hash(&feature),
             deployable: crate::model::deployable_hash(&feature),
@@ -25,8 +33,7 @@ pub(super) fn read_spec(name: &FeatureName, body: &[u8]) -> SpecBody {
     }
 }
 
-fn parse_spec(name: &FeatureName, body: &[u8]) -> Result<Feature, String> {
-    let mut value: Value = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
+fn parse_spec(name: &FeatureName, mut value: Value) -> Result<Feature, String> {
     if let Some(fields) = value.as_object_mut() {
         name_it(fields, name);
     }

@@ -6,6 +6,7 @@
 
 mod codec;
 mod dump;
+mod dynamodb;
 mod hold;
 mod open;
 mod rows;
@@ -18,8 +19,9 @@ use async_trait::async_trait;
 use crate::model::{FeatureName, StatusView};
 
 pub use dump::{DUMP_SCHEMA, Dump, DumpRow, Imported, RowBody, RowKind, Scope};
+pub use dynamodb::{DynamoStore, Pace};
 pub use hold::{Hold, Sealed};
-pub use open::{Access, open};
+pub use open::{Access, Part, PartState, check_place, open, parts};
 pub use rows::{
     Batch, Document, EventRow, Expect, FeatureRows, Fence, Lease, LeaseRow, RecordBody, Rows, SpecBody,
     StoreIdentity, StoredRecord, StoredSpec, Write,

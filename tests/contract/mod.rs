@@ -1,6 +1,7 @@
 //! The contract of a desired-state store, through which every implementation
 //! is put: a place of its own kind, and the same clauses.
 
+mod dynamodb;
 mod history;
 mod leases;
 mod model;
@@ -26,20 +27,11 @@ trait Place: Send + Sync {
     async fn open(&self) -> Arc<dyn Store>;
 }
 
-/// One test for each clause; a further implementation is one further line.
-macro_rules! contract {
-    ($name:ident, $place:expr; $($module:ident::$clause:ident),* $(,)?) => {
-        mod $name {
-            $(
-                #[tokio::test(start_paused = true)]
-                async fn $clause() {
-                    super::$module::$clause(&$place).await;
-                }
-            )*
-        }
-    };
-    ($name:ident, $place:expr) => {
-        contract!($name, $place;
+/// Gives all clauses to a macro, after what else it is told; a further clause
+/// is one further line.
+macro_rules! clauses {
+    ($then:ident $(, $told:tt)*) => {
+        $then! { $($told),*;
             rows::a_row_is_made_once,
             rows::a_write_needs_the_version_that_it_read,
             rows::a_specification_is_written_over_what_was_read,
@@ -76,11 +68,51 @@ macro_rules! contract {
             moves::a_record_of_a_newer_program_is_not_overwritten,
             writers::every_one_of_many_writers_counts,
             writers::one_of_many_writers_makes_the_row,
-        );
+        }
     };
 }
 
-contract!(in_sqlite, super::sqlite::Folder::new());
+/// One test for each clause, on a paused clock.
+macro_rules! on_paused_time {
+    ($name:ident, $place:expr; $($module:ident::$clause:ident),* $(,)?) => {
+        mod $name {
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $clause() {
+                    super::$module::$clause(&$place).await;
+                }
+            )*
+        }
+    };
+}
+
+/// One test for each clause, on the machine's clock, where the server runs.
+macro_rules! on_a_server {
+    ($name:ident, $server:ident; $($module:ident::$clause:ident),* $(,)?) => {
+        mod $name {
+            $(
+                #[tokio::test]
+                async fn $clause() {
+                    let Some(place) = super::dynamodb::$server() else { return };
+                    let clause = concat!(stringify!($module), "::", stringify!($clause));
+                    place.put_through(clause, super::$module::$clause(&place)).await;
+                }
+            )*
+        }
+    };
+}
+
+/// The names of all clauses.
+macro_rules! names {
+    (; $($module:ident::$clause:ident),* $(,)?) => {
+        const CLAUSES: &[&str] = &[$(concat!(stringify!($module), "::", stringify!($clause))),*];
+    };
+}
+
+clauses!(names);
+clauses!(on_paused_time, in_sqlite, (super::sqlite::Folder::new()));
+clauses!(on_a_server, in_moto, moto);
+clauses!(on_a_server, in_dynalite, dynalite);
 
 /// A moment at which something is written down for people.
 fn moment() -> jiff::Timestamp {

@@ -28,25 +28,20 @@ async fn add_one(store: &dyn Store) {
 /// two statements of one writer, the others may do meanwhile.
 async fn in_threads<F>(place: &dyn Place, work: F)
 where
-    F: Fn(usize, Arc<dyn Store>) -> futures::future::BoxFuture<'static, ()> + Send + Clone + 'static,
+    F: Fn(usize, Arc<dyn Store>) -> futures::future::BoxFuture<'static, ()> + Sync,
 {
-    // All of them first: opening waits on this test's paused clock, which does
-    // not wait for a thread that writes.
-    let mut stores = Vec::new();
-    for _ in 0..WRITERS {
-        stores.push(place.open().await);
-    }
-    let mut threads = Vec::new();
-    for (writer, store) in stores.into_iter().enumerate() {
-        let work = work.clone();
-        threads.push(std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-            runtime.block_on(work(writer, store));
-        }));
-    }
-    for thread in threads {
-        thread.join().unwrap();
-    }
+    // Opened where they are used: a connection lives in the runtime that made
+    // it, and opening may wait for a thread that writes, which this test's
+    // paused clock does not.
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let work = &work;
+            scope.spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async { work(writer, place.open().await).await });
+            });
+        }
+    });
 }
 
 pub(super) async fn every_one_of_many_writers_counts(place: &dyn Place) {

@@ -39,7 +39,7 @@ struct Rig {
 /// A budget that holds nobody up.
 fn roomy() -> Rates {
     let rate = Rate { per_second: 1000.0, burst: 10_000 };
-    Rates { beanstalk: rate, others: rate }
+    Rates { beanstalk: rate, others: rate, ..Rates::default() }
 }
 
 async fn connect(emulator: &Emulator, gate: Arc<dyn Gate>, budget: &Budget) -> Clients {

@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 6] = [
 /// The layer of the seams: independent of each other, but for [`SEAM_PAIRS`]
 /// and the clock, which every seam may read.
 const SEAMS: usize = 2;
-const SEAM_PAIRS: [(&str, &str); 1] = [("provider", "aws")];
+const SEAM_PAIRS: [(&str, &str); 2] = [("provider", "aws"), ("store", "aws")];
 
 /// Layers up to this one decide and do nothing else.
 const PURE: usize = 1;

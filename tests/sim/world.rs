@@ -27,6 +27,25 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
+/// A handle to the store at this place. Tables would be in the same cloud.
+async fn open_store(
+    place: &str,
+    access: Access,
+    seed: u64,
+    emulator: &Emulator,
+    clock: &Clock,
+) -> Arc<dyn Store> {
+    let entropy = Entropy::seeded(seed);
+    let origin = Origin::InProcess {
+        http: emulator.http_client(),
+        region: REGION.to_owned(),
+        access_key: "store".to_owned(),
+    };
+    let budget = Budget::new(Rates::default(), entropy.clone());
+    let aws = Connection { origin, gate: Arc::new(OpenGate), budget, clock: clock.clone() };
+    open(place, access, &entropy, &aws).await.unwrap()
+}
+
 /// How a simulation is set up.
 #[derive(Clone)]
 pub(crate) struct Options {
@@ -78,8 +97,7 @@ impl Sim {
         let clock = Clock::starting_at(options.settings.start + options.ahead);
         let folder = Arc::new(folder());
         let place = format!("sqlite:{}", folder.path().join("store.db").display());
-        let entropy = Entropy::seeded(options.seed);
-        let store = open(&place, Access::Create, &entropy).await.unwrap();
+        let store = open_store(&place, Access::Ensure, options.seed, &emulator, &clock).await;
         let rates = Rates { beanstalk: options.rate, ..Rates::default() };
         let budget = Budget::new(rates, Entropy::seeded(options.seed ^ 1));
         let sim =
@@ -105,7 +123,7 @@ impl Sim {
     pub(crate) async fn neighbour(&self, seed: u64) -> Self {
         let folder = Arc::new(folder());
         let place = format!("sqlite:{}", folder.path().join("store.db").display());
-        let store = open(&place, Access::Create, &Entropy::seeded(seed)).await.unwrap();
+        let store = open_store(&place, Access::Ensure, seed, &self.emulator, &self.clock).await;
         Self {
             emulator: self.emulator.clone(),
             store,
@@ -130,7 +148,7 @@ impl Sim {
         self.lives += 1;
         let switch = Switch::new(clock.clone());
         Setup {
-            store: open(&self.place, Access::Existing, &Entropy::seeded(self.options.seed)).await.unwrap(),
+            store: open_store(&self.place, Access::Existing, self.options.seed, &self.emulator, clock).await,
             clients: self.clients(switch.clone(), key).await,
             policy: self.options.policy.clone(),
             platform: "Docker on AL2023".to_owned(),

@@ -20,7 +20,7 @@ mod wait;
 
 pub(crate) use bench::Lab;
 pub(crate) use cloud::{Cloud, Page};
-pub(crate) use desk::{Controller, Desk};
-pub(crate) use hands::{Output, not_run, run};
+pub(crate) use desk::{Controller, Desk, surroundings};
+pub(crate) use hands::{Output, aws_cli, not_run, run};
 pub(crate) use process::Process;
 pub(crate) use wait::{eventually, never_within, secs, until};

@@ -15,19 +15,19 @@ use jiff::SignedDuration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::cloud::{connect, setup};
+use super::cloud::{connect, open_store, setup};
 use super::emulator::read_time;
 use super::exit::{ExitStatus, Stop};
 use super::out::Out;
 use super::signals::until_signal;
 use crate::aws::{Rate, Rates};
-use crate::clock::{Clock, Entropy};
+use crate::clock::Clock;
 use crate::config::{Config, DevWorld};
 use crate::controller::{Cadence, Controller, Switch};
 use crate::gitops::folder::Folder;
 use crate::model::{ApplicationName, EnvironmentId, FeatureName};
 use crate::plan::Guards;
-use crate::store::{Access, Store, open};
+use crate::store::{Access, Store};
 use narrator::Narrator;
 use place::Place;
 use world::World;
@@ -83,7 +83,7 @@ fn config(world: DevWorld) -> Config {
             images: Duration::from_secs(5),
             ..usual.cadence
         },
-        rates: Rates { beanstalk: fast, others: fast },
+        rates: Rates { beanstalk: fast, others: fast, ..Rates::default() },
         lease: SignedDuration::from_secs(5),
         ..usual
     }
@@ -106,7 +106,7 @@ async fn work(
         pid: std::process::id(),
     };
     let config = config(announced.clone());
-    let store = open(&config.store, Access::Create, &Entropy::system()).await?;
+    let store = open_store(&config, Access::Ensure).await?;
     out.print(world.greeting())?;
     world.connect(&config).await?;
     let mut day = Day {

@@ -17,6 +17,7 @@ use super::args::Args;
 use super::exit::ExitStatus;
 use super::out::Out;
 use super::session::Session;
+use crate::aws::Connection;
 use crate::clock::{Clock, Entropy};
 use crate::config::Config;
 use crate::model::{
@@ -46,7 +47,9 @@ impl Stage {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let place = format!("sqlite:{}", dir.path().join("store.db").display());
-        let store = open(&place, Access::Create, &Entropy::seeded(1)).await.unwrap();
+        let entropy = Entropy::seeded(1);
+        let aws = Connection::from_environment(Clock::system(), &entropy);
+        let store = open(&place, Access::Ensure, &entropy, &aws).await.unwrap();
         let clock = Clock::starting_at(NOW.parse().unwrap());
         Self { dir, session: Session { config: Config::default(), store, clock, by: "anna".to_owned() } }
     }

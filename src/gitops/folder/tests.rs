@@ -4,6 +4,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
+use crate::aws::Connection;
 use crate::clock::Entropy;
 use crate::model::{Asks, Record};
 use crate::store::{Access, Batch, Expect, RecordBody, Rows, Write, open};
@@ -21,7 +22,9 @@ impl Desk {
         let specs = dir.path().join("specs");
         fs::create_dir(&specs).unwrap();
         let place = format!("sqlite:{}", dir.path().join("store.db").display());
-        let store = open(&place, Access::Create, &Entropy::seeded(1)).await.unwrap();
+        let entropy = Entropy::seeded(1);
+        let aws = Connection::from_environment(Clock::system(), &entropy);
+        let store = open(&place, Access::Ensure, &entropy, &aws).await.unwrap();
         let start = "2026-01-05T08:00:00Z".parse().unwrap();
         let folder = Folder::new(&specs, Clock::starting_at(start));
         Self { dir, store, folder }

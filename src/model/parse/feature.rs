@@ -91,13 +91,16 @@ pub(super) fn draft(report: &mut Report, node: &Node) -> Option<Feature> {
     Some(Feature { metadata: metadata.unwrap_or_else(blank), spec: spec? })
 }
 
+/// All fields of the flat form.
+pub fn flat_fields() -> Vec<&'static str> {
+    ["feature", "owner", "labels", "source"].into_iter().chain(SPEC.iter().copied()).collect()
+}
+
 /// Reads the flat form of a row that was written by hand: the fields of
 /// `spec` beside `feature`, `owner`, `labels` and `source`.
 pub(super) fn flat(report: &mut Report, node: &Node) -> Option<Feature> {
     let before = report.problems.len();
-    let known: Vec<&'static str> =
-        ["feature", "owner", "labels", "source"].into_iter().chain(SPEC.iter().copied()).collect();
-    let fields = report.fields(node, &known)?;
+    let fields = report.fields(node, &flat_fields())?;
     let metadata = read_metadata(report, &fields, "feature");
     let spec = read_spec(report, &fields);
     (report.problems.len() == before).then_some(Feature { metadata: metadata?, spec })

@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub use error::{SpecError, render};
 #[cfg(test)]
 pub(super) use feature::known_fields;
-pub use feature::not_yet;
+pub use feature::{flat_fields, not_yet};
 pub use json::{from_json, to_json, to_yaml};
 
 use super::feature::Feature;

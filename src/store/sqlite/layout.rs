@@ -180,19 +180,20 @@ END;
 /// Opens a connection and makes sure of the layout. A file of a newer program
 /// or of another one is left as it is.
 pub(super) fn connect(path: &Path, access: Access, entropy: &Entropy) -> Result<Connection, Failure> {
-    if access == Access::Create
-        && let Some(folder) = path.parent()
-    {
+    let makes = matches!(access, Access::Create | Access::Ensure);
+    if makes && let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(Failure::other)?;
     }
     // Without SQLITE_OPEN_URI: a path is a path, also one that begins with `file:`.
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
         | match access {
-            Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            Access::Create | Access::Ensure => {
+                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+            }
             Access::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
             Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
         };
-    if access != Access::Create && !path.exists() {
+    if !makes && !path.exists() {
         return Err(Failure::other("there is no store here yet"));
     }
     let mut connection = Connection::open_with_flags(path, flags)?;
@@ -200,7 +201,7 @@ pub(super) fn connect(path: &Path, access: Access, entropy: &Entropy) -> Result<
     connection.busy_timeout(std::time::Duration::ZERO)?;
     connection.set_prepared_statement_cache_capacity(64);
     let found = layout_of(&connection)?;
-    if found.is_none() && access != Access::Create {
+    if found.is_none() && !makes {
         return Err(Failure::other("there is no store here yet"));
     }
     if access == Access::ReadOnly {

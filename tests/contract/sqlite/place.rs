@@ -3,7 +3,8 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use beansprout::clock::Entropy;
+use beansprout::aws::Connection;
+use beansprout::clock::{Clock, Entropy};
 use beansprout::store::{Access, Expect, SqliteStore, Store, StoreError};
 use rusqlite::TransactionBehavior;
 
@@ -27,7 +28,9 @@ async fn the_folder_is_made_with_the_store() {
     let folder = Folder::new();
     let path = folder.0.path().join("deep/er/store.db");
     let place = format!("sqlite:{}", path.display());
-    let store = beansprout::store::open(&place, Access::Create, &Entropy::seeded(1)).await.unwrap();
+    let entropy = Entropy::seeded(1);
+    let aws = Connection::from_environment(Clock::system(), &entropy);
+    let store = beansprout::store::open(&place, Access::Ensure, &entropy, &aws).await.unwrap();
     assert_eq!(store.place(), place);
     assert!(path.exists());
     let hand = rusqlite::Connection::open(path).unwrap();
