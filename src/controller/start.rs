@@ -97,10 +97,8 @@ impl Controller {
             (Err(error), None) => return Err(ControllerError::Account(error.to_string())),
         };
         let identity = setup.store.identity().await?;
-        let installation = setup
-            .installation
-            .or(identity.installation.clone())
-            .unwrap_or_else(|| format!("sprout-{}", setup.entropy.word(6)));
+        let installation =
+            setup.installation.or(identity.installation.clone()).unwrap_or_else(|| minted(&identity.store));
         let identity = if setup.read_only && identity.account.is_none() {
             identity
         } else {
@@ -158,4 +156,10 @@ impl Controller {
             vitals,
         })
     }
+}
+
+/// The installation's name where nobody gives one. It follows from the store,
+/// so that controllers that start at once on a new one say the same.
+fn minted(store: &StoreId) -> String {
+    format!("sprout-{}", store.as_str().chars().take(6).collect::<String>())
 }

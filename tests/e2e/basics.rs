@@ -1,11 +1,10 @@
 //! From a file to a live environment, and from one version to the next.
 
-use super::{LONG, is, lab, mutations, phase, spec, status};
+use super::{Keep, LONG, is, lab_with, mutations, phase, spec, status};
 use crate::support::{eventually, secs};
 
-#[test]
-fn the_example_specs_come_to_life() {
-    let Some(lab) = lab(4.0) else { return };
+pub(super) fn the_example_specs_come_to_life(keep: Keep) {
+    let Some(lab) = lab_with(keep, 4.0) else { return };
     let specs = concat!(env!("CARGO_MANIFEST_DIR"), "/specs");
     let mut names = Vec::new();
     for (image, name) in examples(specs) {
@@ -61,9 +60,8 @@ fn examples(folder: &str) -> Vec<(String, String)> {
     found
 }
 
-#[test]
-fn a_changed_tag_goes_to_the_same_environment_once() {
-    let Some(lab) = lab(1.0) else { return };
+pub(super) fn a_changed_tag_goes_to_the_same_environment_once(keep: Keep) {
+    let Some(lab) = lab_with(keep, 1.0) else { return };
     for tag in ["v1", "v2", "v3", "v4", "v5"] {
         lab.push_image("shop-web", tag, tag);
     }
@@ -89,9 +87,8 @@ fn a_changed_tag_goes_to_the_same_environment_once() {
     lab.sprout(&["get", "feature/login"]).ok();
 }
 
-#[test]
-fn a_changed_variable_is_set_before_the_label() {
-    let Some(lab) = lab(4.0) else { return };
+pub(super) fn a_changed_variable_is_set_before_the_label(keep: Keep) {
+    let Some(lab) = lab_with(keep, 4.0) else { return };
     lab.push_image("shop-web", "v1", "v1");
     let _controller = lab.controller();
     lab.apply(

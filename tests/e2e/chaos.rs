@@ -116,7 +116,7 @@ fn strike_every_call(
 }
 
 /// The number of the newest call, where `known` is an older one.
-fn last_call(lab: &Lab, known: u64) -> u64 {
+pub(super) fn last_call(lab: &Lab, known: u64) -> u64 {
     lab.cloud.control(&format!("calls since {known}"))["last"].as_u64().unwrap_or(known)
 }
 
@@ -132,7 +132,7 @@ fn ready(lab: &Lab, name: &str, tag: &str) -> Result<(), String> {
 
 /// Waits until exactly the wanted environments exist, each once and with the
 /// wanted version.
-fn settle(lab: &Lab, wanted: &BTreeMap<String, String>) {
+pub(super) fn settle(lab: &Lab, wanted: &BTreeMap<String, String>) {
     eventually(secs(600), "exactly the wanted environments exist", || {
         let all = lab.sprout(&["get", "-o", "json"]).json();
         let all = all.as_array().cloned().unwrap_or_default();

@@ -1,11 +1,10 @@
 //! How features end, and what brings them back.
 
-use super::{LONG, is, lab, mutations, phase, spec, status, until_nothing_is_left};
+use super::{Keep, LONG, is, lab_with, mutations, phase, spec, status, until_nothing_is_left};
 use crate::support::{eventually, never_within, secs};
 
-#[test]
-fn when_the_time_is_over_nothing_is_left_and_only_news_brings_it_back() {
-    let Some(lab) = lab(8.0) else { return };
+pub(super) fn when_the_time_is_over_nothing_is_left_and_only_news_brings_it_back(keep: Keep) {
+    let Some(lab) = lab_with(keep, 8.0) else { return };
     for tag in ["v1", "v2"] {
         lab.push_image("shop-web", tag, tag);
     }
@@ -52,9 +51,8 @@ fn when_the_time_is_over_nothing_is_left_and_only_news_brings_it_back() {
     lab.wait_for("feature/login", "ready", LONG).ok();
 }
 
-#[test]
-fn renewal_during_teardown_is_told_the_truth() {
-    let Some(lab) = lab(1.0) else { return };
+pub(super) fn renewal_during_teardown_is_told_the_truth(keep: Keep) {
+    let Some(lab) = lab_with(keep, 1.0) else { return };
     lab.push_image("shop-web", "v1", "v1");
     let _controller = lab.controller();
     lab.apply("login.yaml", &spec("login", "v1", "1h")).ok();
@@ -73,9 +71,8 @@ fn renewal_during_teardown_is_told_the_truth() {
     lab.wait_for("login", "ready", LONG).ok();
 }
 
-#[test]
-fn an_extension_moves_the_end_and_a_protected_feature_has_none() {
-    let Some(lab) = lab(4.0) else { return };
+pub(super) fn an_extension_moves_the_end_and_a_protected_feature_has_none(keep: Keep) {
+    let Some(lab) = lab_with(keep, 4.0) else { return };
     lab.push_image("shop-web", "v1", "v1");
     let _controller = lab.controller();
     lab.apply("a.yaml", &spec("extended", "v1", "1h")).ok();
@@ -100,9 +97,8 @@ fn an_extension_moves_the_end_and_a_protected_feature_has_none() {
     assert_eq!(phase(&lab, "protected"), "Ready");
 }
 
-#[test]
-fn deletion_leaves_nothing_and_says_so() {
-    let Some(lab) = lab(4.0) else { return };
+pub(super) fn deletion_leaves_nothing_and_says_so(keep: Keep) {
+    let Some(lab) = lab_with(keep, 4.0) else { return };
     lab.push_image("shop-web", "v1", "v1");
     let mut controller = lab.controller();
     lab.apply("login.yaml", &spec("login", "v1", "2d")).ok();

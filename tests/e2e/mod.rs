@@ -6,14 +6,17 @@ mod basics;
 mod chaos;
 mod ends;
 mod failures;
+mod leaders;
 mod outside;
 mod rows;
+mod stores;
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::support::{Lab, secs};
+use stores::Keep;
 
 /// The longest that anything here should take.
 const LONG: Duration = secs(120);
@@ -33,9 +36,19 @@ perSecond = 40
 burst = 80
 "#;
 
-/// A lab whose world runs this many times as fast as the machine's clock.
+/// A lab whose world runs this many times as fast as the machine's clock, with
+/// the store in a file.
 fn lab(speed: f64) -> Option<Lab> {
-    let lab = Lab::start()?;
+    lab_with(Keep::File, speed)
+}
+
+/// The same with the store elsewhere; none where what keeps it is missing.
+fn lab_with(keep: Keep, speed: f64) -> Option<Lab> {
+    let kept = keep.variables()?;
+    let mut lab = Lab::start()?;
+    for (name, value) in kept {
+        lab.desk_mut().set(name, value);
+    }
     lab.write("main.toml", QUICK);
     lab.speed(speed);
     lab.sprout(&["init"]).ok();

@@ -21,10 +21,13 @@ fn tests(source: &Source) -> BTreeSet<String> {
     names
 }
 
-/// The clauses of the store's contract: its macro makes a test of each line
-/// `module::clause,` that it lists.
+/// The clauses of the store's contract and the scenarios for every store: their
+/// macros make a test of each line `module::clause,` that they list.
 fn clauses(code: &str) -> BTreeSet<String> {
-    let Some((_, list)) = code.split_once("macro_rules! contract") else { return BTreeSet::new() };
+    let list = ["macro_rules! contract", "macro_rules! scenarios"]
+        .iter()
+        .find_map(|head| Some(code.split_once(head)?.1))
+        .unwrap_or_default();
     list.lines()
         .filter_map(|line| line.trim().strip_suffix(',')?.split_once("::"))
         .map(|(_, clause)| clause.to_owned())

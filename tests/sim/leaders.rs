@@ -2,31 +2,31 @@
 
 use std::time::Duration;
 
+use beansprout::controller::{Controller, Setup};
 use beansprout::emulator::{Fault, Kind};
 use jiff::SignedDuration;
 
 use super::crew::Crew;
-use super::world::{Options, feature};
+use super::world::{Keep, Options, feature};
 
 const LEASE: Duration = Duration::from_secs(30);
 const SECOND: Duration = Duration::from_secs(1);
 
-fn options() -> Options {
-    Options { lease: SignedDuration::try_from(LEASE).unwrap(), ..Options::default() }
+fn options(keep: Keep) -> Options {
+    Options { lease: SignedDuration::try_from(LEASE).unwrap(), keep, ..Options::default() }
 }
 
 /// Two controllers, of which `one` leads.
-async fn two() -> Crew {
-    let mut crew = Crew::new(options()).await;
+async fn two(keep: Keep) -> Crew {
+    let mut crew = Crew::new(options(keep)).await;
     crew.start("one").await;
     crew.until_led_by("one", SECOND).await;
     crew.start("two").await;
     crew
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_planned_hand_over_takes_no_longer_than_a_second() {
-    let mut crew = two().await;
+pub(super) async fn a_planned_hand_over_takes_no_longer_than_a_second(keep: Keep) {
+    let mut crew = two(keep).await;
     tokio::time::sleep(Duration::from_secs(40)).await;
     let before = crew.lease().await.epoch;
     let stopping = crew.ask_to_stop("one");
@@ -51,9 +51,8 @@ async fn a_planned_hand_over_takes_no_longer_than_a_second() {
     crew.ask_to_stop("one").await.unwrap();
 }
 
-#[tokio::test(start_paused = true)]
-async fn after_a_crash_the_next_leads_within_the_lease_and_a_second() {
-    let mut crew = two().await;
+pub(super) async fn after_a_crash_the_next_leads_within_the_lease_and_a_second(keep: Keep) {
+    let mut crew = two(keep).await;
     for (dead, next) in [("one", "two"), ("two", "one"), ("one", "two")] {
         tokio::time::sleep(Duration::from_secs(47)).await;
         let before = crew.lease().await.epoch;
@@ -64,9 +63,10 @@ async fn after_a_crash_the_next_leads_within_the_lease_and_a_second() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn nothing_is_destroyed_after_a_take_over_before_the_calls_of_the_one_before_are_over() {
-    let mut crew = two().await;
+pub(super) async fn nothing_is_destroyed_after_a_take_over_before_the_calls_of_the_one_before_are_over(
+    keep: Keep,
+) {
+    let mut crew = two(keep).await;
     crew.apply(feature("feature/old", "v1", "2d")).await;
     crew.until_phase("feature/old", "Ready").await;
     let died = crew.emulator.now();
@@ -102,16 +102,17 @@ async fn nothing_is_destroyed_after_a_take_over_before_the_calls_of_the_one_befo
     assert!(ended.at.duration_since(asked) < SignedDuration::from_secs(5), "asked {asked}, {ended:?}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn who_has_not_noticed_yet_that_the_lease_is_lost_writes_no_intent_and_calls_nothing() {
-    let mut crew = Crew::new(options()).await;
+pub(super) async fn who_has_not_noticed_yet_that_the_lease_is_lost_writes_no_intent_and_calls_nothing(
+    keep: Keep,
+) {
+    let mut crew = Crew::new(options(keep)).await;
     crew.start("one").await;
     crew.until_led_by("one", SECOND).await;
     tokio::time::sleep(Duration::from_secs(20)).await;
     // Renewed a moment ago, so that its switch is open; and yet the row names somebody else.
     let row = crew.lease().await;
     crew.store
-        .acquire("thief-1", options().lease, jiff::Timestamp::UNIX_EPOCH, Some(&row))
+        .acquire("thief-1", options(keep).lease, jiff::Timestamp::UNIX_EPOCH, Some(&row))
         .await
         .unwrap()
         .expect("an unchanged row");
@@ -121,7 +122,9 @@ async fn who_has_not_noticed_yet_that_the_lease_is_lost_writes_no_intent_and_cal
     assert_eq!(crew.record("feature/a").await, None, "nothing was written");
     let calls = crew.emulator.calls();
     assert!(calls.iter().any(|call| call.at > since && call.access_key == "one"), "it had a turn meanwhile");
-    let mutations = calls.iter().filter(|call| call.access_key == "one" && !is_read(&call.operation));
+    let mutations = calls
+        .iter()
+        .filter(|call| call.access_key == "one" && call.service != "dynamodb" && !is_read(&call.operation));
     assert_eq!(mutations.count(), 0);
     // The thief never renews, so its lease ends.
     crew.until_led_by("one", LEASE + SECOND).await;
@@ -135,9 +138,8 @@ fn is_read(operation: &str) -> bool {
     reads.iter().any(|read| operation.starts_with(read))
 }
 
-#[tokio::test(start_paused = true)]
-async fn clocks_that_disagree_by_ten_minutes_make_no_second_leader() {
-    let mut crew = Crew::new(options()).await;
+pub(super) async fn clocks_that_disagree_by_ten_minutes_make_no_second_leader(keep: Keep) {
+    let mut crew = Crew::new(options(keep)).await;
     let ahead = [("one", 0), ("two", 10), ("three", -10)];
     for (name, minutes) in ahead {
         crew.start_ahead(name, SignedDuration::from_mins(minutes)).await;
@@ -160,4 +162,20 @@ async fn clocks_that_disagree_by_ten_minutes_make_no_second_leader() {
     }
     assert_eq!((crew.live().len(), crew.applied("CreateEnvironment").len()), (9, 9));
     assert_eq!(crew.changes().len(), 9, "nothing was done twice or undone");
+}
+
+/// Nobody gave the installation a name: those who start at once must find the same.
+pub(super) async fn controllers_that_start_at_once_on_a_new_store_are_of_one_installation(keep: Keep) {
+    let mut crew = Crew::new(options(keep)).await;
+    let mut starting = Vec::new();
+    for name in ["one", "two", "three"] {
+        let clock = crew.clock.clone();
+        let setup = crew.setup(name, &clock).await;
+        starting.push(Controller::start(Setup { installation: None, ..setup }));
+    }
+    let started = futures::future::try_join_all(starting).await.expect("all of them start");
+    let bound = crew.store.identity().await.unwrap().installation.expect("it is bound");
+    for controller in &started {
+        assert_eq!(controller.introduction().installation, bound);
+    }
 }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use super::world::{Options, Sim, feature};
+use super::world::{Keep, Options, Sim, feature};
 
-#[tokio::test(start_paused = true)]
-async fn a_feature_comes_changes_expires_and_leaves_nothing() {
-    let mut sim = Sim::new(Options::default()).await;
+pub(super) async fn a_feature_comes_changes_expires_and_leaves_nothing(keep: Keep) {
+    let mut sim = Sim::new(Options { keep, ..Options::default() }).await;
     sim.push("login-41");
     sim.push("login-42");
     sim.run().await;

@@ -27,19 +27,20 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-/// A handle to the store at this place. Tables would be in the same cloud.
+/// A handle to the store at this place, for who signs with this key and reads
+/// this clock. Tables are in the same cloud.
 async fn open_store(
     place: &str,
     access: Access,
     seed: u64,
     emulator: &Emulator,
-    clock: &Clock,
+    (key, clock): (&str, &Clock),
 ) -> Arc<dyn Store> {
     let entropy = Entropy::seeded(seed);
     let origin = Origin::InProcess {
         http: emulator.http_client(),
         region: REGION.to_owned(),
-        access_key: "store".to_owned(),
+        access_key: key.to_owned(),
     };
     let budget = Budget::new(Rates::default(), entropy.clone());
     let aws = Connection { origin, gate: Arc::new(OpenGate), budget, clock: clock.clone() };
@@ -57,6 +58,27 @@ pub(crate) struct Options {
     pub(crate) lease: SignedDuration,
     /// How far the controller's clock is ahead of the cloud's.
     pub(crate) ahead: SignedDuration,
+    /// Where the store lies.
+    pub(crate) keep: Keep,
+}
+
+/// Where a store lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// In a SQLite file.
+    File,
+    /// In tables of the emulator.
+    Tables,
+}
+
+impl Keep {
+    /// The place of a store, and how it is opened the first time.
+    fn place(self, folder: &tempfile::TempDir, name: &str) -> (String, Access) {
+        match self {
+            Keep::File => (format!("sqlite:{}", folder.path().join("store.db").display()), Access::Ensure),
+            Keep::Tables => (format!("dynamodb:{name}"), Access::Create),
+        }
+    }
 }
 
 impl Default for Options {
@@ -71,6 +93,7 @@ impl Default for Options {
             cadence: Cadence::default(),
             lease: SignedDuration::from_secs(15),
             ahead: SignedDuration::ZERO,
+            keep: Keep::File,
         }
     }
 }
@@ -96,8 +119,8 @@ impl Sim {
         let emulator = Emulator::new(settings);
         let clock = Clock::starting_at(options.settings.start + options.ahead);
         let folder = Arc::new(folder());
-        let place = format!("sqlite:{}", folder.path().join("store.db").display());
-        let store = open_store(&place, Access::Ensure, options.seed, &emulator, &clock).await;
+        let (place, access) = options.keep.place(&folder, "features");
+        let store = open_store(&place, access, options.seed, &emulator, ("hand", &clock)).await;
         let rates = Rates { beanstalk: options.rate, ..Rates::default() };
         let budget = Budget::new(rates, Entropy::seeded(options.seed ^ 1));
         let sim =
@@ -122,8 +145,8 @@ impl Sim {
     /// A second installation in the same account, with an empty store.
     pub(crate) async fn neighbour(&self, seed: u64) -> Self {
         let folder = Arc::new(folder());
-        let place = format!("sqlite:{}", folder.path().join("store.db").display());
-        let store = open_store(&place, Access::Ensure, seed, &self.emulator, &self.clock).await;
+        let (place, access) = self.options.keep.place(&folder, &format!("neighbours-{seed}"));
+        let store = open_store(&place, access, seed, &self.emulator, ("hand", &self.clock)).await;
         Self {
             emulator: self.emulator.clone(),
             store,
@@ -146,9 +169,10 @@ impl Sim {
     /// What a controller is made of that signs with this key and reads this clock.
     pub(crate) async fn setup(&mut self, key: &str, clock: &Clock) -> Setup {
         self.lives += 1;
+        let seed = self.options.seed ^ u64::from(self.lives);
         let switch = Switch::new(clock.clone());
         Setup {
-            store: open_store(&self.place, Access::Existing, self.options.seed, &self.emulator, clock).await,
+            store: open_store(&self.place, Access::Existing, seed, &self.emulator, (key, clock)).await,
             clients: self.clients(switch.clone(), key).await,
             policy: self.options.policy.clone(),
             platform: "Docker on AL2023".to_owned(),
@@ -156,7 +180,7 @@ impl Sim {
             installation: Some("test".to_owned()),
             holder: format!("{key}-{}", self.lives),
             clock: clock.clone(),
-            entropy: Entropy::seeded(self.options.seed ^ u64::from(self.lives)),
+            entropy: Entropy::seeded(seed),
             cadence: self.options.cadence,
             lease: self.options.lease,
             read_only: false,

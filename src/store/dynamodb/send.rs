@@ -84,7 +84,8 @@ impl DynamoStore {
         }
     }
 
-    /// Asks again while the answer is "busy", as long as patience lasts.
+    /// Asks again while the answer is "busy" or makes no sense, as long as
+    /// patience lasts. Only for what may be carried out twice.
     pub(super) async fn patiently<T, F>(&self, mut work: impl FnMut() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, TableError>>,
@@ -94,7 +95,10 @@ impl DynamoStore {
             match work().await {
                 Ok(value) => return Ok(value),
                 Err(error) => match (&error, pauses.next()) {
-                    (TableError::Busy(_), Some(pause)) => tokio::time::sleep(pause).await,
+                    // An answer that makes no sense is none: it is asked for again.
+                    (TableError::Busy(_) | TableError::Call(CallError::Unknown { .. }), Some(pause)) => {
+                        tokio::time::sleep(pause).await;
+                    }
                     _ => return Err(self.told(error)),
                 },
             }
