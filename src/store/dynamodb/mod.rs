@@ -94,6 +94,9 @@ pub struct DynamoStore {
     clock: Clock,
     entropy: Entropy,
     cache: Mutex<Option<load::Cache>>,
+    /// Held by the transaction that is under way: all of them look at the
+    /// head row, and two at once would only send each other back.
+    transaction: Mutex<()>,
 }
 
 impl DynamoStore {
@@ -126,6 +129,7 @@ impl DynamoStore {
             clock,
             entropy: entropy.clone(),
             cache: Mutex::new(None),
+            transaction: Mutex::new(()),
         };
         if access == Access::Create {
             store.mint_identity().await?;
