@@ -2,6 +2,7 @@
 //! only this kind of store promises.
 
 mod cannot;
+mod cost;
 mod hands;
 mod large;
 mod lost;

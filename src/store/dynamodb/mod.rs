@@ -58,6 +58,9 @@ pub struct Pace {
     pub all: Duration,
     /// The most that it grows to with the fleet.
     pub all_at_most: Duration,
+    /// What each of the two readings may cost, in read units a second. Their
+    /// pauses grow with the fleet so that it stays so, within their bounds.
+    pub units: u32,
     /// How long until texts that no row names are looked for, and how often.
     pub tidy: Duration,
     /// How long a call keeps trying while it is throttled, collides with
@@ -72,6 +75,7 @@ impl Default for Pace {
             specs_at_most: Duration::from_secs(60),
             all: Duration::from_secs(60),
             all_at_most: Duration::from_secs(300),
+            units: 10,
             tidy: Duration::from_secs(3600),
             patience: Duration::from_secs(5),
         }
