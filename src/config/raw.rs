@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::error::Place;
 use super::{Config, ConfigError, Flags, pause, rate, time};
 use crate::model::{ApplicationName, Ttl};
+use crate::store::check_place;
 
 /// The environment variables of settings, with the keys that they set.
 const VARIABLES: [(&str, &str); 7] = [
@@ -169,7 +170,9 @@ impl Layers {
         config.installation.clone_from(&raw.installation);
         config.application = raw.application.as_deref().map(ApplicationName::new);
         config.bucket.clone_from(&raw.bucket);
-        set(&mut config.store, &raw.store);
+        if let Some(store) = &raw.store {
+            config.store = self.checked("store", check_place(store).map(|()| store.clone()))?;
+        }
         set(&mut config.platform, &raw.platform);
         set(&mut config.instance_profile, &raw.instance_profile);
         set(&mut config.service_role, &raw.service_role);

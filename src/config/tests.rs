@@ -144,9 +144,20 @@ fn a_value_that_cannot_be_is_refused_with_its_place() {
             "prefix = '-x'",
             "sprout.toml:1: `prefix`: \"-x\" is no prefix; write 2 to 12 of a-z, 0-9 and `-`, ending in `-`, like f-",
         ),
+        (
+            "store = 'store.db'",
+            "sprout.toml:1: `store`: a place is written sqlite:PATH or dynamodb:TABLE, such as sqlite:.sprout/sprout.db",
+        ),
+        (
+            "store = 'dynamodb:our features'",
+            "sprout.toml:1: `store`: ' ' may not be in a table's name, which has letters, digits, `_`, `-` and `.` alone",
+        ),
     ] {
         assert_eq!(Folder::new(toml).refusal(), refusal);
     }
+    let flags = Flags { store: Some("dynamodb:ab".to_owned()), ..Flags::default() };
+    let error = Folder::new("").load(&flags, &[]).unwrap_err().to_string();
+    assert_eq!(error, "--store: `store`: \"ab\" is too short: a table's name has at least 3 characters");
     let refusal = Folder::new("a = 1\nb = = 2").refusal();
     assert!(refusal.starts_with("sprout.toml:2: "), "{refusal}");
 }

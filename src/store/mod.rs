@@ -48,12 +48,14 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<StoreIdentity, StoreError>;
 
     /// All specifications, records, status rows and documents, as of one
-    /// moment. The rows are shared with the store, which reads only what
-    /// changed since the last call; drop them before the next one, or it
+    /// moment where the store can: DynamoDB may show half of a batch that is
+    /// being written, and whoever decides from that is refused by the versions
+    /// that it expects. The rows are shared with the store, which reads only
+    /// what changed since the last call; drop them before the next one, or it
     /// copies them all.
     async fn load(&self) -> Result<Arc<Rows>, StoreError>;
 
-    /// The three rows of one feature, as of one moment.
+    /// The three rows of one feature, as [`Store::load`] has them.
     async fn feature(&self, name: &FeatureName) -> Result<FeatureRows, StoreError>;
 
     /// All status rows, by feature.

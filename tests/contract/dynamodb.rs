@@ -2,10 +2,12 @@
 //! only this kind of store promises.
 
 mod cannot;
+mod cost;
 mod hands;
 mod large;
 mod lost;
 mod places;
+mod program;
 mod wire;
 
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use super::Place;
 use crate::support::not_run;
 use wire::Wire;
 
-const REGION: &str = "eu-west-1";
+const REGION: &str = "eu-central-1";
 const ACCESS_KEY: &str = "AKIDTEST";
 
 /// Two tables of one test's own on a server.
@@ -47,7 +49,7 @@ impl Served {
     fn on(server: &'static str, variable: &str) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let Some(endpoint) = std::env::var(variable).ok().filter(|endpoint| !endpoint.is_empty()) else {
-            not_run(&format!("{server} does not run; `make deps` says why"));
+            not_run(&format!("{server} does not run; `make test` starts it"));
             return None;
         };
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

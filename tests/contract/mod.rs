@@ -29,7 +29,7 @@ trait Place: Send + Sync {
 
 /// Gives all clauses to a macro, after what else it is told; a further clause
 /// is one further line.
-macro_rules! clauses {
+macro_rules! contract {
     ($then:ident $(, $told:tt)*) => {
         $then! { $($told),*;
             rows::a_row_is_made_once,
@@ -109,10 +109,10 @@ macro_rules! names {
     };
 }
 
-clauses!(names);
-clauses!(on_paused_time, in_sqlite, (super::sqlite::Folder::new()));
-clauses!(on_a_server, in_moto, moto);
-clauses!(on_a_server, in_dynalite, dynalite);
+contract!(names);
+contract!(on_paused_time, in_sqlite, (super::sqlite::Folder::new()));
+contract!(on_a_server, in_moto, moto);
+contract!(on_a_server, in_dynalite, dynalite);
 
 /// A moment at which something is written down for people.
 fn moment() -> jiff::Timestamp {

@@ -252,3 +252,17 @@ proptest! {
         runtime.block_on(carry_out(deeds, &super::sqlite::Folder::new()));
     }
 }
+
+#[test]
+fn a_store_in_tables_does_what_the_model_does() {
+    // Each case is some dozens of calls over a socket.
+    let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
+    if super::dynamodb::moto().is_none() {
+        return;
+    }
+    proptest!(config, |(deeds in proptest::collection::vec(deeds(), 1..24))| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let tables = super::dynamodb::moto().unwrap();
+        runtime.block_on(carry_out(deeds, &tables));
+    });
+}

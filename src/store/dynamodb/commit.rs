@@ -189,20 +189,18 @@ impl DynamoStore {
         unmet: BTreeMap<usize, Option<Item>>,
         fence: Option<&Fence>,
     ) -> StoreError {
-        for (position, found) in unmet {
-            match actions.get(position).and_then(|action| action.row.as_ref()) {
-                None => match self.head_of(found).and_then(|head| head.check(&self.here, fence)) {
-                    Err(error) => return error,
-                    // It was so a moment ago.
-                    Ok(()) => return StoreError::Busy,
-                },
-                Some(row) if row.kind == RowKind::Record && found.as_ref().is_some_and(is_newer_record) => {
-                    return StoreError::NewerRow { what: row.told() };
-                }
-                Some(row) => return StoreError::Conflict { what: row.told() },
+        let Some((position, found)) = unmet.into_iter().next() else { return StoreError::Busy };
+        match actions.get(position).and_then(|action| action.row.as_ref()) {
+            None => match self.head_of(found).and_then(|head| head.check(&self.here, fence)) {
+                Err(error) => error,
+                // It was so a moment ago.
+                Ok(()) => StoreError::Busy,
+            },
+            Some(row) if row.kind == RowKind::Record && found.as_ref().is_some_and(is_newer_record) => {
+                StoreError::NewerRow { what: row.told() }
             }
+            Some(row) => StoreError::Conflict { what: row.told() },
         }
-        StoreError::Busy
     }
 }
 

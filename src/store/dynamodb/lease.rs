@@ -16,7 +16,7 @@ pub(super) enum Changed {
     Done(Item),
     /// Its condition did not hold: the row as it was found. `doubtful` if an
     /// earlier try of this change may have been carried out.
-    Unmet { head: Head, doubtful: bool },
+    Unmet { head: Box<Head>, doubtful: bool },
 }
 
 impl DynamoStore {
@@ -33,7 +33,7 @@ impl DynamoStore {
                         Some(item) => self.head_of(Some(item))?,
                         None => self.head().await?,
                     };
-                    return Ok(Changed::Unmet { head, doubtful });
+                    return Ok(Changed::Unmet { head: Box::new(head), doubtful });
                 }
                 Err(error @ TableError::Busy(_)) => error,
                 Err(error @ TableError::Call(CallError::Unknown { .. })) => {
@@ -87,7 +87,7 @@ impl DynamoStore {
         let granted = match self.change_head(&change).await? {
             Changed::Done(item) => self.head_of(Some(item))?,
             // The word is of this call alone: an earlier try was carried out.
-            Changed::Unmet { head, .. } if head.grant.as_ref() == Some(&grant) => head,
+            Changed::Unmet { head, .. } if head.grant.as_ref() == Some(&grant) => *head,
             Changed::Unmet { head, .. } => {
                 head.check(&self.here, None)?;
                 return Ok(None);

@@ -12,20 +12,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::DynamoStore;
 use super::attribute::text_of;
 use super::layout::{KIND, RowName, kind_of, name_of, word};
 use super::pulse::Pulse;
 use super::read::{document_of, record_of, spec_name, spec_of, status_of};
 use super::texts::{Texts, named_by};
+use super::{DynamoStore, Pace};
 use crate::aws::Item;
 use crate::model::FeatureName;
 use crate::store::{RowKind, Rows, StoreError};
-
-/// What looking for changes that nobody announces may cost: read units a
-/// second, for each of the two readings. The pauses grow with the fleet so
-/// that it stays so, within their bounds.
-const BUDGET: f64 = 10.0;
 
 /// How often at most what was written meanwhile is read once more, so that
 /// the rows are of one moment.
@@ -58,9 +53,23 @@ impl Cache {
     }
 }
 
-/// How long until the next reading of this cost.
-fn pause(units: f64, least: Duration, most: Duration) -> Duration {
-    Duration::from_secs_f64(units / BUDGET).clamp(least, most)
+/// How long until the next reading that costs so many units, when it may cost
+/// `budget` of them a second.
+fn pause(units: f64, budget: u32, least: Duration, most: Duration) -> Duration {
+    Duration::from_secs_f64(units / f64::from(budget.max(1))).clamp(least, most)
+}
+
+impl Pace {
+    /// The pause after a reading of all specifications that cost so many
+    /// units.
+    pub fn specs_after(&self, units: f64) -> Duration {
+        pause(units, self.units, self.specs, self.specs_at_most)
+    }
+
+    /// The pause after a reading of everything.
+    pub fn all_after(&self, units: f64) -> Duration {
+        pause(units, self.units, self.all, self.all_at_most)
+    }
 }
 
 impl DynamoStore {
@@ -173,7 +182,7 @@ impl DynamoStore {
             rows.specs.extend(changed);
             cache.number();
         }
-        cache.specs_due = Instant::now() + pause(scanned.units, self.pace.specs, self.pace.specs_at_most);
+        cache.specs_due = Instant::now() + self.pace.specs_after(scanned.units);
         Ok(())
     }
 
@@ -215,8 +224,8 @@ impl DynamoStore {
             change: pulse.change,
             announced: pulse.revision,
             found,
-            specs_due: now + pause(specs.units, self.pace.specs, self.pace.specs_at_most),
-            all_due: now + pause(units + specs.units, self.pace.all, self.pace.all_at_most),
+            specs_due: now + self.pace.specs_after(specs.units),
+            all_due: now + self.pace.all_after(units + specs.units),
             tidy_due: before.map_or(now + self.pace.tidy, |before| before.tidy_due),
         };
         let seen = pulse.change;
@@ -279,8 +288,8 @@ mod tests {
     #[test]
     fn the_pause_grows_with_what_a_reading_costs_within_its_bounds() {
         let (least, most) = (Duration::from_secs(12), Duration::from_secs(60));
-        assert_eq!(pause(1.0, least, most), least);
-        assert_eq!(pause(300.0, least, most), Duration::from_secs(30));
-        assert_eq!(pause(1e9, least, most), most);
+        assert_eq!(pause(1.0, 10, least, most), least);
+        assert_eq!(pause(300.0, 10, least, most), Duration::from_secs(30));
+        assert_eq!(pause(1e9, 10, least, most), most);
     }
 }

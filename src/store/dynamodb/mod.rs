@@ -58,6 +58,9 @@ pub struct Pace {
     pub all: Duration,
     /// The most that it grows to with the fleet.
     pub all_at_most: Duration,
+    /// What each of the two readings may cost, in read units a second. Their
+    /// pauses grow with the fleet so that it stays so, within their bounds.
+    pub units: u32,
     /// How long until texts that no row names are looked for, and how often.
     pub tidy: Duration,
     /// How long a call keeps trying while it is throttled, collides with
@@ -72,6 +75,7 @@ impl Default for Pace {
             specs_at_most: Duration::from_secs(60),
             all: Duration::from_secs(60),
             all_at_most: Duration::from_secs(300),
+            units: 10,
             tidy: Duration::from_secs(3600),
             patience: Duration::from_secs(5),
         }
@@ -94,6 +98,9 @@ pub struct DynamoStore {
     clock: Clock,
     entropy: Entropy,
     cache: Mutex<Option<load::Cache>>,
+    /// Held by the transaction that is under way: all of them look at the
+    /// head row, and two at once would only send each other back.
+    transaction: Mutex<()>,
 }
 
 impl DynamoStore {
@@ -126,6 +133,7 @@ impl DynamoStore {
             clock,
             entropy: entropy.clone(),
             cache: Mutex::new(None),
+            transaction: Mutex::new(()),
         };
         if access == Access::Create {
             store.mint_identity().await?;

@@ -122,6 +122,7 @@ impl DynamoStore {
         if let [action] = actions {
             return self.send_one(action).await;
         }
+        let _alone = self.transaction.lock().await;
         let items = actions.iter().map(|action| self.transacted(action)).collect::<Result<Vec<_>, _>>()?;
         let request = self.tables.client.transact_write_items();
         table_call(request.set_transact_items(Some(items)).client_request_token(token).send()).await.map(drop)
