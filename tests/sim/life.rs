@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use beansprout::controller::Cadence;
+
 use super::world::{Keep, Options, Sim, feature};
 
 pub(super) async fn a_feature_comes_changes_expires_and_leaves_nothing(keep: Keep) {
-    let mut sim = Sim::new(Options { keep, ..Options::default() }).await;
+    let cadence = Cadence { store: Duration::from_secs(5), ..Cadence::default() };
+    let mut sim = Sim::new(Options { keep, cadence, ..Options::default() }).await;
     sim.push("login-41");
     sim.push("login-42");
     sim.run().await;

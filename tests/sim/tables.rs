@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use beansprout::clock::seed_thread;
+use beansprout::controller::Cadence;
 use beansprout::emulator::{Call, Fault, Kind, Outcome};
 
 use super::world::{Keep, Options, Sim, feature};
@@ -45,7 +46,7 @@ fn faults() -> Vec<Fault> {
 /// What a run left and what it did.
 #[derive(Debug, PartialEq)]
 struct Account {
-    live: Vec<(String, Option<String>)>,
+    live: BTreeSet<String>,
     changes: BTreeMap<String, usize>,
     phases: BTreeMap<String, String>,
     versions: usize,
@@ -54,7 +55,9 @@ struct Account {
 /// Features come, change and go; `strike` says with which faults.
 async fn run(strike: Vec<Fault>) -> (Account, Sim) {
     seed_thread(SEED);
-    let mut sim = Sim::new(Options { seed: SEED, keep: Keep::Tables, ..Options::default() }).await;
+    // Hours pass, so the store is looked at every few seconds.
+    let cadence = Cadence { store: Duration::from_secs(5), ..Cadence::default() };
+    let mut sim = Sim::new(Options { seed: SEED, keep: Keep::Tables, cadence, ..Options::default() }).await;
     sim.push("v1");
     sim.push("v2");
     sim.run().await;
@@ -104,7 +107,7 @@ async fn account(sim: &Sim) -> Account {
     }
     let views = sim.store.statuses().await.unwrap();
     Account {
-        live: sim.live().into_iter().map(|(name, _, label)| (name, label)).collect(),
+        live: sim.live().into_iter().map(|(name, ..)| name).collect(),
         changes,
         phases: views
             .into_iter()
