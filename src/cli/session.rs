@@ -1,5 +1,6 @@
 //! What every command over the store works with.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +24,8 @@ pub(crate) struct Session {
     pub(crate) clock: Clock,
     /// Who asks, for the record.
     pub(crate) by: String,
+    /// Whether somebody can be asked.
+    pub(crate) at_terminal: bool,
 }
 
 impl Session {
@@ -40,7 +43,13 @@ impl Session {
         }
         let access = if makes { Access::Create } else { Access::Existing };
         let store = open(&config.store, access, &Entropy::system()).await?;
-        Ok(Self { config, store, clock: Clock::system(), by: who() })
+        let at_terminal = std::io::stdin().is_terminal();
+        Ok(Self { config, store, clock: Clock::system(), by: who(), at_terminal })
+    }
+
+    /// Another store than the session's own, made if need be.
+    pub(crate) async fn other(&self, place: &str) -> Result<Arc<dyn Store>, StoreError> {
+        open(place, Access::Create, &Entropy::system()).await
     }
 
     /// An ask of this session's person.

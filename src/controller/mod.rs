@@ -96,8 +96,8 @@ impl Controller {
     /// after the stop; those under way have a moment to be answered, and what
     /// is not answered then is written down as open for whoever leads next.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), ControllerError> {
-        if !self.read_only && !self.introduction.acted {
-            self.store.commit(Batch { fence: None, writes: vec![Write::MarkActed] }).await?;
+        if !self.read_only && !self.take_possession(&stop).await? {
+            return Ok(());
         }
         let kept = CancellationToken::new();
         let keeper = (!self.read_only).then(|| {

@@ -27,7 +27,7 @@ use crate::controller::{Cadence, Controller, Switch};
 use crate::gitops::folder::Folder;
 use crate::model::{ApplicationName, EnvironmentId, FeatureName};
 use crate::plan::Guards;
-use crate::store::{Access, Store, open};
+use crate::store::{Access, Store, StoreError, open};
 use narrator::Narrator;
 use place::Place;
 use world::World;
@@ -107,6 +107,10 @@ async fn work(
     };
     let config = config(announced.clone());
     let store = open(&config.store, Access::Create, &Entropy::system()).await?;
+    // Such as after the folder was moved: then its other copy may be in use.
+    if let Some(hold) = store.hold().await? {
+        return Err(StoreError::Held(hold).into());
+    }
     out.print(world.greeting())?;
     world.connect(&config).await?;
     let mut day = Day {

@@ -3,6 +3,7 @@
 
 mod asking;
 mod leading;
+mod moving;
 mod reading;
 mod waiting;
 mod writing;
@@ -48,7 +49,8 @@ impl Stage {
         let place = format!("sqlite:{}", dir.path().join("store.db").display());
         let store = open(&place, Access::Create, &Entropy::seeded(1)).await.unwrap();
         let clock = Clock::starting_at(NOW.parse().unwrap());
-        Self { dir, session: Session { config: Config::default(), store, clock, by: "anna".to_owned() } }
+        let (config, by) = (Config::default(), "anna".to_owned());
+        Self { dir, session: Session { config, store, clock, by, at_terminal: false } }
     }
 
     /// The same with a controller that holds the lease.
@@ -63,17 +65,35 @@ impl Stage {
         stage
     }
 
+    /// The same over the store in another file of this folder.
+    async fn at(&self, file: &str) -> Session {
+        let place = self.place(file);
+        let store = open(&place, Access::Create, &Entropy::seeded(2)).await.unwrap();
+        let (config, by) = (Config::default(), "anna".to_owned());
+        Session { config, store, clock: self.session.clock.clone(), by, at_terminal: false }
+    }
+
+    /// A file of this folder as a store's place.
+    fn place(&self, file: &str) -> String {
+        format!("sqlite:{}", self.dir.path().join(file).display())
+    }
+
     fn store(&self) -> &Arc<dyn Store> {
         &self.session.store
     }
 
     /// Runs a command line; the stage's folder is left out of what it says.
     async fn run(&self, line: &[&str]) -> Told {
+        self.run_in(&self.session, line).await
+    }
+
+    /// The same over another session's store.
+    async fn run_in(&self, session: &Session, line: &[&str]) -> Told {
         let args =
             Args::try_parse_from([&["sprout"], line].concat()).unwrap_or_else(|error| panic!("{error}"));
         let (mut data, mut talk) = (Vec::new(), Vec::new());
         let mut out = Out::new(&mut data, &mut talk);
-        let ended = super::over_store(args.verb, &self.session, &mut out).await;
+        let ended = super::over_store(args.verb, session, &mut out).await;
         let status = ended.unwrap_or_else(|error| super::told(&error, &mut out));
         let text = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).unwrap();
