@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use super::dev::DevArgs;
 use super::emulator::EmulatorArgs;
+use super::orphans::OrphansArgs;
 use super::store::StoreArgs;
 use crate::model::{Guard, Ttl};
 
@@ -86,8 +87,8 @@ pub(super) enum Verb {
     Guards(ListArgs),
     /// Let what a guard holds back now pass, once
     Approve(ApproveArgs),
-    /// List environments that bear our tag and that this store does not know
-    Orphans(ListArgs),
+    /// List environments that bear our tag and that this store does not know; delete some
+    Orphans(OrphansArgs),
     /// Show the store, or move it: export, import, copy, claim
     Store(StoreArgs),
     /// Show what applying files would do, and why; changes nothing
@@ -124,6 +125,7 @@ impl Verb {
             Verb::Pause(args) => writes(args.reason.dry_run),
             Verb::Resume(args) => writes(args.dry_run),
             Verb::Approve(args) => writes(args.reason.dry_run),
+            Verb::Orphans(args) => writes(args.verb.as_ref().is_none_or(|verb| !verb.writes())),
             Verb::Store(_) => Use::Itself,
             Verb::Get(_)
             | Verb::Describe(_)
@@ -131,7 +133,6 @@ impl Verb {
             | Verb::Events(_)
             | Verb::Wait(_)
             | Verb::Guards(_)
-            | Verb::Orphans(_)
             | Verb::Diff(_) => Use::Reads,
             // They open the store for themselves.
             Verb::Init(_) | Verb::Run(_) | Verb::Dev(_) | Verb::Emulator(_) => Use::Itself,

@@ -21,6 +21,7 @@ mod fleet;
 mod get;
 mod guards;
 mod init;
+mod orphans;
 mod out;
 mod pause;
 mod pending;
@@ -153,7 +154,7 @@ async fn over_store(verb: Verb, session: &Session, out: &mut Out<'_>) -> anyhow:
         Verb::Resume(args) => pause::resume(&args, session, out).await,
         Verb::Guards(args) => guards::list(&args, session, out).await,
         Verb::Approve(args) => guards::approve(&args, session, out).await,
-        Verb::Orphans(args) => guards::orphans(&args, session, out).await,
+        Verb::Orphans(args) => orphans::run(&args, session, out).await,
         Verb::Store(args) => store::run(&args, session, out).await,
         Verb::Diff(args) => diff::run(&args, session, out).await,
         Verb::Init(_) | Verb::Run(_) | Verb::Dev(_) | Verb::Emulator(_) => {

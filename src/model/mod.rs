@@ -8,6 +8,7 @@ pub mod hash;
 mod ids;
 mod image_ref;
 pub mod names;
+mod orphan;
 mod parse;
 mod record;
 mod request;
@@ -28,6 +29,7 @@ pub use ids::{
     VersionLabel,
 };
 pub use image_ref::{ImageReference, ImageReferenceError, is_ecr_host};
+pub use orphan::{Orphan, OrphanRequest};
 pub use parse::{
     Located, SpecError, SpecFile, duplicates, from_json, not_yet, parse_features, refusals, render, to_json,
     to_yaml,
@@ -36,7 +38,7 @@ pub use record::{
     Artifact, Ask, Asks, Attempt, Deployed, EndReason, Failure, Identity, Intent, IntentKind, Ledger, Life,
     OptionKey, RECORD_SCHEMA, Record, Refusal, RefusalClass, Reply, Wanted,
 };
-pub use request::{Configure, CreateEnvironment, CreateVersion, Deploy, PutBundle, Terminate};
+pub use request::{Configure, CreateEnvironment, CreateVersion, Deploy, EndOrphan, PutBundle, Terminate};
 pub use schema::schema_json;
 pub use snapshot::{
     Address, Answer, BindingAnswer, Entry, Guard, GuardLedger, Home, ImageAnswer, RecordRow, Snapshot,

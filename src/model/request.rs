@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ids::{ApplicationName, EnvironmentId, EnvironmentName, VersionLabel};
-use super::record::OptionKey;
+use super::orphan::Orphan;
+use super::record::{Ask, OptionKey};
 
 /// AWS API `CreateApplicationVersion`; the application is never made on the
 /// way.
@@ -75,6 +76,15 @@ pub struct Terminate {
     pub arn: String,
     /// The binding that proves it ours.
     pub binding: String,
+}
+
+/// AWS API `TerminateEnvironment` of an environment that no ledger names, for
+/// a person who named it. Its tags are read afresh and must be as they were
+/// shown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndOrphan {
+    /// Who asked for it, and the environment as it was shown to them.
+    pub asked: Ask<Orphan>,
 }
 
 /// A source bundle to store: one version, one key, never overwritten.

@@ -2,16 +2,38 @@
 //! that made it: it reads the snapshot and the finished actions, and names
 //! whatever must never go out.
 
-use super::{Action, Memory, Plan, Step};
+use std::fmt;
+
+use super::{Action, Memory, OrphanStep, Plan, Step};
+use crate::model::names::BINDING_TAG;
 use crate::model::{
-    Entry, EnvironmentStatus, FeatureName, Intent, Life, Record, Reply, Snapshot, SpecRow, VersionLabel,
+    EndOrphan, Entry, Environment, EnvironmentId, EnvironmentStatus, FeatureName, Intent, IntentKind, Life,
+    OrphanRequest, Record, RecordRow, Reply, Snapshot, SpecRow, VersionLabel,
 };
+
+/// Whose step it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A feature's.
+    Feature(FeatureName),
+    /// An orphan's.
+    Orphan(EnvironmentId),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Subject::Feature(name) => name.fmt(f),
+            Subject::Orphan(id) => id.fmt(f),
+        }
+    }
+}
 
 /// Something that a plan must not contain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Violation {
     /// Whose step it is.
-    pub feature: FeatureName,
+    pub subject: Subject,
     /// What is wrong with it.
     pub what: String,
 }
@@ -22,17 +44,68 @@ pub fn check(snapshot: &Snapshot, plan: &Plan) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (feature, step) in &plan.steps {
         let Some(entry) = snapshot.features.get(feature) else {
-            violations
-                .push(Violation { feature: feature.clone(), what: "a feature that nobody knows".to_owned() });
+            let subject = Subject::Feature(feature.clone());
+            violations.push(Violation { subject, what: "a feature that nobody knows".to_owned() });
             continue;
         };
         let found = match &step.action {
             None => None,
             Some(action) => judge(snapshot, entry, step, action).err(),
         };
-        violations.extend(found.map(|what| Violation { feature: feature.clone(), what }));
+        violations.extend(found.map(|what| Violation { subject: Subject::Feature(feature.clone()), what }));
+    }
+    for (id, step) in &plan.orphans {
+        let found = step.action.as_ref().and_then(|action| judge_orphan(snapshot, id, step, action).err());
+        violations.extend(found.map(|what| Violation { subject: Subject::Orphan(id.clone()), what }));
     }
     violations
+}
+
+/// What ends without a place in a ledger: a person named it, nobody here has
+/// it, it is the one that they were shown, and it is at rest.
+fn judge_orphan(
+    snapshot: &Snapshot,
+    id: &EnvironmentId,
+    step: &OrphanStep,
+    action: &EndOrphan,
+) -> Result<(), String> {
+    ensure(snapshot.paused.is_none(), "an orphan ends during a pause")?;
+    ensure(snapshot.quiet.is_none(), "an orphan ends too soon after a take-over")?;
+    let asked = snapshot.orphans.get(id).ok_or("an orphan ends that nobody named")?;
+    ensure(action.asked == asked.ask, "an orphan ends in another shape than it was named in")?;
+    let shown = &asked.ask.what;
+    ensure(
+        shown.id == *id && shown.tags.contains_key(BINDING_TAG),
+        "an orphan ends that never bore our tag",
+    )?;
+    let intent = step.request.as_ref().and_then(OrphanRequest::open);
+    let intent = intent.ok_or("an orphan ends without an intent")?;
+    ensure(intent.kind == IntentKind::Terminate, "an orphan's intent that is no termination")?;
+    ensure(fits(asked.open(), intent), "a second termination of an orphan beside an open one")?;
+    for entry in snapshot.features.values() {
+        let RecordRow::Present { record, .. } = &entry.record else {
+            ensure(entry.record == RecordRow::Absent, "an orphan ends beside a record that cannot be read")?;
+            continue;
+        };
+        let ours = record
+            .identity
+            .ledger
+            .as_ref()
+            .is_some_and(|ledger| ledger.id.as_ref() == Some(id) || ledger.name == shown.name);
+        ensure(!ours, "an orphan ends that a ledger names")?;
+    }
+    let live = seen(snapshot, id).ok_or("an orphan ends that nobody sees")?;
+    ensure(live.status == EnvironmentStatus::Ready, "an orphan ends that is not Ready")?;
+    ensure(
+        live.name == shown.name && live.application == shown.application && live.arn == shown.arn,
+        "an orphan ends that is another one than was shown",
+    )
+}
+
+/// An environment of the listing, or one that was read by id.
+fn seen<'a>(snapshot: &'a Snapshot, id: &EnvironmentId) -> Option<&'a Environment> {
+    let listed = snapshot.fleet.known()?.get(id);
+    listed.or_else(|| snapshot.missing.get(id)?.known()?.as_ref())
 }
 
 fn judge(snapshot: &Snapshot, entry: &Entry, step: &Step, action: &Action) -> Result<(), String> {
@@ -99,10 +172,7 @@ fn at_rest(
     let record = after(step).ok_or("a call without a record")?;
     let ledger = record.identity.ledger.as_ref().and_then(|ledger| ledger.id.as_ref());
     ensure(ledger == Some(id), "a call on an environment that the ledger does not name")?;
-    let status =
-        snapshot.fleet.known().and_then(|environments| environments.get(id)).map(|found| &found.status);
-    let by_id = snapshot.missing.get(id).and_then(|answer| answer.known()).and_then(Option::as_ref);
-    let status = status.or(by_id.map(|environment| &environment.status));
+    let status = seen(snapshot, id).map(|environment| &environment.status);
     ensure(status == Some(&EnvironmentStatus::Ready), "an update of an environment that is not Ready")
 }
 

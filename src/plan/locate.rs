@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::model::names::binding;
 use crate::model::{
     Answer, Attempt, BindingAnswer, Environment, EnvironmentId, EnvironmentName, EnvironmentStatus, Failure,
-    IntentKind, Record, Severity, Snapshot, VersionLabel,
+    IntentKind, Record, RecordRow, Severity, Snapshot, VersionLabel,
 };
 
 /// The listing, indexed once for all features.
@@ -18,6 +18,8 @@ pub(super) struct Fleet<'a> {
     ledgered: BTreeSet<&'a EnvironmentId>,
     /// Names that some ledger gives.
     names: BTreeSet<&'a EnvironmentName>,
+    /// Whether some record cannot be read, so that nobody knows what it names.
+    unreadable: bool,
 }
 
 /// Where a feature's environment is.
@@ -67,6 +69,10 @@ impl<'a> Fleet<'a> {
             live,
             ledgered: ledgers().filter_map(|ledger| ledger.id.as_ref()).collect(),
             names: ledgers().map(|ledger| &ledger.name).collect(),
+            unreadable: snapshot
+                .features
+                .values()
+                .any(|entry| matches!(entry.record, RecordRow::Unreadable { .. })),
         }
     }
 
@@ -77,9 +83,17 @@ impl<'a> Fleet<'a> {
 
     /// Live environments that no ledger knows, by id or by name.
     pub(super) fn strangers(&self) -> impl Iterator<Item = &'a Environment> + '_ {
-        self.live.values().flatten().copied().filter(|environment| {
-            !self.ledgered.contains(&environment.id) && !self.names.contains(&environment.name)
-        })
+        self.live.values().flatten().copied().filter(|environment| !self.knows(environment))
+    }
+
+    /// Whether some ledger names this environment, by id or by name.
+    pub(super) fn knows(&self, environment: &Environment) -> bool {
+        self.ledgered.contains(&environment.id) || self.names.contains(&environment.name)
+    }
+
+    /// Whether some record cannot be read: any stranger may be its.
+    pub(super) fn has_unreadable_records(&self) -> bool {
+        self.unreadable
     }
 
     /// Whether any live environment, ours or not, shows this label.

@@ -11,7 +11,7 @@ use super::wanted;
 use crate::model::names::cname_prefix;
 use crate::model::{
     ApplicationName, Entry, Environment, EnvironmentId, EnvironmentName, EnvironmentStatus, FeatureName,
-    Intent, IntentKind, Life, Record, Reply, StoreId,
+    Intent, IntentKind, Life, OrphanRequest, Record, Reply, StoreId,
 };
 
 /// Questions to the cloud, from what was read first.
@@ -46,6 +46,7 @@ pub fn questions(
     store: &StoreId,
     policy: &Policy,
     features: &BTreeMap<FeatureName, Entry>,
+    orphans: &BTreeMap<EnvironmentId, OrphanRequest>,
     environments: Option<&BTreeMap<EnvironmentId, Environment>>,
 ) -> Questions {
     let mut questions = Questions::default();
@@ -63,9 +64,18 @@ pub fn questions(
         }
         ask_of_intent(&mut questions, record, environments);
     }
+    for intent in orphans.values().filter_map(OrphanRequest::open) {
+        questions.under_way = true;
+        events_from(&mut questions, intent);
+    }
     if let Some(environments) = environments {
-        questions.missing =
-            ids.iter().filter(|id| !environments.contains_key(**id)).map(|id| (*id).clone()).collect();
+        questions.missing = ids
+            .iter()
+            .copied()
+            .chain(orphans.keys())
+            .filter(|id| !environments.contains_key(*id))
+            .cloned()
+            .collect();
         for environment in environments
             .values()
             .filter(|environment| environment.is_live() && !ids.contains(&environment.id))
@@ -129,6 +139,12 @@ fn wakes(entry: &Entry, record: &Record) -> bool {
     }
 }
 
+/// Events since an intent help its verdict.
+fn events_from(questions: &mut Questions, intent: &Intent) {
+    let from = intent.at - SignedDuration::from_secs(5);
+    questions.events_since = Some(questions.events_since.map_or(from, |since| since.min(from)));
+}
+
 fn ask_of_intent(
     questions: &mut Questions,
     record: &Record,
@@ -140,8 +156,7 @@ fn ask_of_intent(
     let status = id.and_then(|id| environments?.get(id)).map(|environment| &environment.status);
     // Events only help a verdict, and while an operation goes on there is none.
     if matches!(status, None | Some(EnvironmentStatus::Ready | EnvironmentStatus::Terminated)) {
-        let from = intent.at - SignedDuration::from_secs(5);
-        questions.events_since = Some(questions.events_since.map_or(from, |since| since.min(from)));
+        events_from(questions, intent);
     }
     if intent.kind == IntentKind::Configure
         && let Some(environment) = id.and_then(|id| environments?.get(id))

@@ -232,7 +232,7 @@ fn terminate(draft: &Draft, intent: &Intent, seen: &Seen, snapshot: &Snapshot) -
 
 /// How long an absence must last before it is believed after our own accepted
 /// call. A listing that shows nothing at all may be one that hides everything.
-fn patience(snapshot: &Snapshot) -> SignedDuration {
+pub(super) fn patience(snapshot: &Snapshot) -> SignedDuration {
     match &snapshot.fleet {
         Answer::Known(environments) if !environments.is_empty() => ABSENCE,
         _ => BLANK,
@@ -406,7 +406,7 @@ fn vanished(seen: &Seen) -> Verdict {
 }
 
 /// Whether the listing is later than the intent by more than this.
-fn overdue(intent: &Intent, by: SignedDuration, snapshot: &Snapshot) -> bool {
+pub(super) fn overdue(intent: &Intent, by: SignedDuration, snapshot: &Snapshot) -> bool {
     snapshot.now.duration_since(intent.at) > by
 }
 
@@ -417,6 +417,6 @@ fn fresh(environment: &Environment, snapshot: &Snapshot) -> bool {
 }
 
 /// Whether an operation ended on the environment since the intent was written.
-fn moved(intent: &Intent, environment: &Environment) -> bool {
+pub(super) fn moved(intent: &Intent, environment: &Environment) -> bool {
     environment.updated > intent.updated_before
 }

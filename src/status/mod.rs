@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::plan::{Plan, Policy, Situation, Waiting};
 
-pub use fleet::{FLEET_DOCUMENT, FleetView, GUARDS_DOCUMENT, PAUSE_DOCUMENT, Pause, fleet};
+pub use fleet::{FLEET_DOCUMENT, FleetView, GUARDS_DOCUMENT, ORPHANS_DOCUMENT, PAUSE_DOCUMENT, Pause, fleet};
 pub use turn::{TURN_DOCUMENT, TurnView};
 
 /// The status rows after a plan. `previous` gives conditions the time of

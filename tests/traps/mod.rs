@@ -8,6 +8,7 @@ mod healing;
 mod listings;
 mod lost;
 mod names;
+mod orphans;
 mod readings;
 mod rows;
 mod settings;

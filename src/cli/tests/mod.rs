@@ -4,6 +4,7 @@
 mod asking;
 mod leading;
 mod moving;
+mod orphans;
 mod reading;
 mod waiting;
 mod writing;
@@ -22,7 +23,7 @@ use crate::clock::{Clock, Entropy};
 use crate::config::Config;
 use crate::model::{
     ApplicationName, DeployedView, Digest, EnvironmentId, EnvironmentName, Feature, FeatureName, Intent,
-    IntentKind, Ledger, Life, Phase, Record, Reply, SpecHash, StatusView, Ttl, spec_hash,
+    IntentKind, Ledger, Life, Orphan, Phase, Record, Reply, SpecHash, StatusView, Ttl, spec_hash,
 };
 use crate::status::{FLEET_DOCUMENT, FleetView};
 use crate::store::{Access, Batch, Expect, RecordBody, SpecBody, Store, Write, open};
@@ -275,6 +276,20 @@ fn terminating() -> Intent {
         tries: 0,
         updated_before: None,
         reply: Reply::Unknown,
+    }
+}
+
+/// An environment that this store does not know and once made, two days old.
+fn orphan(id: &str, feature: &str) -> Orphan {
+    let tag = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+    Orphan {
+        id: EnvironmentId::from(id),
+        arn: Some(format!("arn:{id}")),
+        name: EnvironmentName::new(format!("f-{feature}-abcdefghijk")),
+        application: ApplicationName::from("shop"),
+        created: Some(at("2026-01-03T08:00:00Z")),
+        tags: [("beansprout:binding", "abc"), ("beansprout:feature", feature)].map(tag).into(),
+        fits: true,
     }
 }
 
