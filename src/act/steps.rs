@@ -58,6 +58,11 @@ impl Actor {
                 Ok(owned) => self.beanstalk.terminate(owned).await,
                 Err(error) => return unsent(error),
             },
+            Action::Adopt(request) => match self.beanstalk.prove_adoptable(&request.asked).await {
+                Ok(_) if late() => return not_now("the proof took too long; the call was not sent"),
+                Ok(proof) => self.beanstalk.adopt(proof, &request.tags).await,
+                Err(error) => return unsent(error),
+            },
             Action::Tidy(_) => return not_now("leftovers are not called for here"),
         };
         match accepted {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
+use super::adopt::AdoptArgs;
 use super::dev::DevArgs;
 use super::emulator::EmulatorArgs;
 use super::orphans::OrphansArgs;
@@ -89,6 +90,8 @@ pub(super) enum Verb {
     Approve(ApproveArgs),
     /// List environments that bear our tag and that this store does not know; delete some
     Orphans(OrphansArgs),
+    /// Give an environment that this store does not know to a feature
+    Adopt(AdoptArgs),
     /// Show the store, or move it: export, import, copy, claim
     Store(StoreArgs),
     /// Show what applying files would do, and why; changes nothing
@@ -125,6 +128,7 @@ impl Verb {
             Verb::Pause(args) => writes(args.reason.dry_run),
             Verb::Resume(args) => writes(args.dry_run),
             Verb::Approve(args) => writes(args.reason.dry_run),
+            Verb::Adopt(args) => writes(args.reason.dry_run),
             Verb::Orphans(args) => writes(args.verb.as_ref().is_none_or(|verb| !verb.writes())),
             Verb::Store(_) => Use::Itself,
             Verb::Get(_)

@@ -4,6 +4,7 @@
 //! the store never call AWS: they write what is wanted and read what the
 //! controller says.
 
+mod adopt;
 mod apply;
 mod args;
 mod asks;
@@ -154,6 +155,7 @@ async fn over_store(verb: Verb, session: &Session, out: &mut Out<'_>) -> anyhow:
         Verb::Resume(args) => pause::resume(&args, session, out).await,
         Verb::Guards(args) => guards::list(&args, session, out).await,
         Verb::Approve(args) => guards::approve(&args, session, out).await,
+        Verb::Adopt(args) => adopt::run(&args, session, out).await,
         Verb::Orphans(args) => orphans::run(&args, session, out).await,
         Verb::Store(args) => store::run(&args, session, out).await,
         Verb::Diff(args) => diff::run(&args, session, out).await,

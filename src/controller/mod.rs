@@ -407,6 +407,7 @@ fn verb(action: &Action) -> &'static str {
         Action::Deploy(..) => "deploy",
         Action::Destroy(_) => "destroy",
         Action::Tidy(_) => "tidy",
+        Action::Adopt(_) => "adopt",
     }
 }
 

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::asks::Ask;
 use super::environment::Environment;
 use super::ids::{ApplicationName, EnvironmentId, EnvironmentName};
 use super::names::{BINDING_TAG, FEATURE_TAG};
-use super::record::{Ask, Attempt, Intent};
+use super::record::{Attempt, Intent};
 
 /// A live environment that bears our tag and that this store does not know,
 /// as it was shown.

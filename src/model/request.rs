@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::asks::Ask;
 use super::ids::{ApplicationName, EnvironmentId, EnvironmentName, VersionLabel};
 use super::orphan::Orphan;
-use super::record::{Ask, OptionKey};
+use super::record::OptionKey;
 
 /// AWS API `CreateApplicationVersion`; the application is never made on the
 /// way.
@@ -85,6 +86,17 @@ pub struct Terminate {
 pub struct EndOrphan {
     /// Who asked for it, and the environment as it was shown to them.
     pub asked: Ask<Orphan>,
+}
+
+/// AWS API `UpdateTagsForResource` on an orphan that a person gave to a
+/// feature. Its tags are read afresh and must be as they were shown; a change
+/// of tags is an update of the environment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Adopt {
+    /// Who asked for it, and the environment as it was shown to them.
+    pub asked: Ask<Orphan>,
+    /// The tags that are written, none of which it bears already.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A source bundle to store: one version, one key, never overwritten.

@@ -33,13 +33,15 @@ pub(super) type Tags = BTreeMap<String, String>;
 pub(super) struct TagQuestions {
     /// A name of ours without a proof: a binding that was seen once holds.
     pub(super) unproven: BTreeMap<EnvironmentId, Option<String>>,
+    /// A decision rests on them in this very turn.
+    pub(super) urgent: BTreeMap<EnvironmentId, Option<String>>,
     /// For the list of orphans.
     pub(super) curious: BTreeMap<EnvironmentId, Option<String>>,
 }
 
 impl TagQuestions {
     fn asks(&self, id: &EnvironmentId) -> bool {
-        self.unproven.contains_key(id) || self.curious.contains_key(id)
+        [&self.unproven, &self.urgent, &self.curious].iter().any(|asked| asked.contains_key(id))
     }
 }
 
@@ -110,16 +112,23 @@ impl Memory {
             .iter()
             .filter(|(id, _)| !holds(self, id, Duration::MAX, Duration::ZERO))
             .take(CALLS_A_TURN);
+        // Those that were never read come first, then the oldest answers.
+        let age = |id: &EnvironmentId| self.tags.get(id).map(|(then, _)| *then);
+        let mut urgent: Vec<_> = asked.urgent.iter().collect();
+        urgent.sort_by_key(|(id, _)| age(id));
         let mut curious: Vec<_> =
             asked.curious.iter().filter(|(id, _)| !holds(self, id, ORPHAN_HOLDS, STRANGER_HOLDS)).collect();
-        // Those that were never read come first, then the oldest answers.
-        curious.sort_by_key(|(id, _)| self.tags.get(*id).map(|(then, _)| *then));
-        let due: Vec<_> = unproven.chain(curious.into_iter().take(STRANGERS_A_TURN)).collect();
+        curious.sort_by_key(|(id, _)| age(id));
+        let (urgent, curious) =
+            (urgent.into_iter().take(CALLS_A_TURN), curious.into_iter().take(STRANGERS_A_TURN));
+        let due: Vec<_> = unproven.chain(urgent).chain(curious).collect();
         for (id, arn) in due {
             let answer = tags_of(beanstalk, arn.as_deref()).await;
             self.tags.insert(id.clone(), (at, answer));
         }
-        self.tags.iter().map(|(id, (_, answer))| (id.clone(), answer.clone())).collect()
+        let fresh = |id: &EnvironmentId, then: Duration| then == at || !asked.urgent.contains_key(id);
+        let answers = self.tags.iter().filter(|(id, (then, _))| fresh(id, *then));
+        answers.map(|(id, (_, answer))| (id.clone(), answer.clone())).collect()
     }
 
     /// Whether addresses are free.

@@ -180,6 +180,7 @@ impl Observer {
             };
         let questions = TagQuestions {
             unproven: arns(&asked.bindings, snapshot),
+            urgent: arns(&asked.tags, snapshot),
             curious: arns(&asked.strangers, snapshot),
         };
         snapshot.tags = self.memory.tags(&self.beanstalk, &questions, at).await;

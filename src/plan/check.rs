@@ -5,10 +5,10 @@
 use std::fmt;
 
 use super::{Action, Memory, OrphanStep, Plan, Step};
-use crate::model::names::BINDING_TAG;
+use crate::model::names::{BINDING_TAG, FEATURE_TAG};
 use crate::model::{
-    EndOrphan, Entry, Environment, EnvironmentId, EnvironmentStatus, FeatureName, Intent, IntentKind, Life,
-    OrphanRequest, Record, RecordRow, Reply, Snapshot, SpecRow, VersionLabel,
+    Adopt, EndOrphan, Entry, Environment, EnvironmentId, EnvironmentStatus, FeatureName, Intent, IntentKind,
+    Life, Orphan, OrphanRequest, Record, RecordRow, Reply, Snapshot, SpecRow, VersionLabel,
 };
 
 /// Whose step it is.
@@ -61,6 +61,48 @@ pub fn check(snapshot: &Snapshot, plan: &Plan) -> Vec<Violation> {
     violations
 }
 
+/// What is taken for a feature: a person gave it, the feature has none, nobody
+/// else here has it or is about to end it, and its tags are those that were
+/// shown. Only the two tags that say whose it is are written.
+fn adopted(snapshot: &Snapshot, entry: &Entry, step: &Step, request: &Adopt) -> Result<(), String> {
+    let shown = &request.asked.what;
+    ensure(matches!(entry.spec, SpecRow::Present { .. }), "an adoption that no specification wants")?;
+    let before = entry.record().ok_or("an adoption that nobody asked for")?;
+    ensure(before.asks.adoption.as_ref() == Some(&request.asked), "an adoption that nobody asked for")?;
+    let tried = before.open().is_some_and(|intent| intent.kind == IntentKind::Adopt);
+    ensure(before.identity.ledger.is_none() || tried, "an adoption beside an environment")?;
+    let feature = &after(step).ok_or("an adoption without a record")?.feature;
+    for (name, other) in snapshot.features.iter().filter(|(name, _)| *name != feature) {
+        no_ledger_names(name, other, shown)?;
+    }
+    let ends = snapshot.orphans.get(&shown.id).is_some_and(|request| request.open().is_some());
+    ensure(!ends, "an adoption of what is being ended")?;
+    let live = seen(snapshot, &shown.id).ok_or("an adoption of what nobody sees")?;
+    ensure(is_as_shown(live, shown), "an adoption of another one than was shown")?;
+    let tags = snapshot.tags.get(&shown.id).and_then(|answer| answer.known());
+    ensure(tags == Some(&shown.tags), "an adoption of what bears other tags than were shown")?;
+    let ours = |key: &String| key == BINDING_TAG || key == FEATURE_TAG;
+    ensure(request.tags.keys().all(ours) && !request.tags.is_empty(), "an adoption that writes other tags")?;
+    let news = request.tags.iter().all(|(key, value)| shown.tags.get(key) != Some(value));
+    ensure(news, "an adoption that writes what is there already")
+}
+
+/// That a feature's record does not name an environment, and can be read.
+fn no_ledger_names(name: &FeatureName, entry: &Entry, shown: &Orphan) -> Result<(), String> {
+    let RecordRow::Present { record, .. } = &entry.record else {
+        let absent = entry.record == RecordRow::Absent;
+        return ensure(absent, "an orphan is touched beside a record that cannot be read");
+    };
+    let ledger = record.identity.ledger.as_ref();
+    let ours =
+        ledger.is_some_and(|ledger| ledger.id.as_ref() == Some(&shown.id) || ledger.name == shown.name);
+    if ours { Err(format!("an orphan is touched that the ledger of {name} names")) } else { Ok(()) }
+}
+
+fn is_as_shown(live: &Environment, shown: &Orphan) -> bool {
+    live.name == shown.name && live.application == shown.application && live.arn == shown.arn
+}
+
 /// What ends without a place in a ledger: a person named it, nobody here has
 /// it, it is the one that they were shown, and it is at rest.
 fn judge_orphan(
@@ -82,24 +124,14 @@ fn judge_orphan(
     let intent = intent.ok_or("an orphan ends without an intent")?;
     ensure(intent.kind == IntentKind::Terminate, "an orphan's intent that is no termination")?;
     ensure(fits(asked.open(), intent), "a second termination of an orphan beside an open one")?;
-    for entry in snapshot.features.values() {
-        let RecordRow::Present { record, .. } = &entry.record else {
-            ensure(entry.record == RecordRow::Absent, "an orphan ends beside a record that cannot be read")?;
-            continue;
-        };
-        let ours = record
-            .identity
-            .ledger
-            .as_ref()
-            .is_some_and(|ledger| ledger.id.as_ref() == Some(id) || ledger.name == shown.name);
-        ensure(!ours, "an orphan ends that a ledger names")?;
+    for (name, entry) in &snapshot.features {
+        no_ledger_names(name, entry, shown)?;
+        let given = entry.record().and_then(|record| record.asks.adoption.as_ref());
+        ensure(given.is_none_or(|asked| asked.what.id != *id), "an orphan ends that a feature is to have")?;
     }
     let live = seen(snapshot, id).ok_or("an orphan ends that nobody sees")?;
     ensure(live.status == EnvironmentStatus::Ready, "an orphan ends that is not Ready")?;
-    ensure(
-        live.name == shown.name && live.application == shown.application && live.arn == shown.arn,
-        "an orphan ends that is another one than was shown",
-    )
+    ensure(is_as_shown(live, shown), "an orphan ends that is another one than was shown")
 }
 
 /// An environment of the listing, or one that was read by id.
@@ -149,6 +181,10 @@ fn judge(snapshot: &Snapshot, entry: &Entry, step: &Step, action: &Action) -> Re
             ensure(request.label == version.label, "a deployment of another version than the one it makes")?;
             ensure(bundle.key == version.key, "a version of another bundle")?;
             at_rest(snapshot, step, open_before, &request.id)
+        }
+        Action::Adopt(request) => {
+            at_rest(snapshot, step, open_before, &request.asked.what.id)?;
+            adopted(snapshot, entry, step, request)
         }
         Action::Destroy(request) => {
             at_rest(snapshot, step, open_before, &request.id)?;

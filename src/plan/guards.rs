@@ -132,7 +132,7 @@ impl<'a> Budget<'a> {
                 take(&mut self.ledger.inferred, intent);
             }
             (IntentKind::Terminate, _) => take(&mut self.ledger.asked, intent),
-            (IntentKind::Configure | IntentKind::Deploy { .. }, _) => {}
+            (IntentKind::Configure | IntentKind::Deploy { .. } | IntentKind::Adopt, _) => {}
         }
     }
 

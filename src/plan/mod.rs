@@ -6,6 +6,7 @@
 //! a reason to wait ends the row. Nothing here reads a clock, draws a random
 //! number, logs or performs I/O.
 
+mod adopt;
 mod beanstalk;
 mod check;
 mod converge;
@@ -27,7 +28,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::model::{
-    Configure, CreateEnvironment, CreateVersion, Deploy, EndOrphan, Entry, EnvironmentId, FeatureName,
+    Adopt, Configure, CreateEnvironment, CreateVersion, Deploy, EndOrphan, Entry, EnvironmentId, FeatureName,
     GuardLedger, OrphanRequest, PutBundle, Record, Severity, Snapshot, Terminate, VersionLabel,
 };
 
@@ -102,6 +103,8 @@ pub enum Action {
     Deploy(PutBundle, CreateVersion, Deploy),
     /// Takes the environment down.
     Destroy(Terminate),
+    /// Takes an orphan for the feature.
+    Adopt(Adopt),
     /// Removes versions and bundles that nobody runs.
     Tidy(Vec<Remains>),
 }
@@ -170,9 +173,9 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
 fn decide<'a>(
     name: &'a FeatureName,
     entry: &'a Entry,
-    snapshot: &Snapshot,
+    snapshot: &'a Snapshot,
     policy: &Policy,
-    fleet: &Fleet,
+    fleet: &Fleet<'a>,
     budget: &mut Budget,
 ) -> (Draft<'a>, Situation) {
     let mut draft = Draft::new(name, entry);
@@ -190,9 +193,9 @@ fn decide<'a>(
 fn paused<'a>(
     name: &'a FeatureName,
     entry: &'a Entry,
-    snapshot: &Snapshot,
+    snapshot: &'a Snapshot,
     policy: &Policy,
-    fleet: &Fleet,
+    fleet: &Fleet<'a>,
     budget: &mut Budget,
     why: &str,
 ) -> (Draft<'a>, Situation) {

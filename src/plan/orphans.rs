@@ -101,7 +101,7 @@ impl Draft<'_> {
 
     /// Ends it, if nothing stands in the way at this moment.
     fn end(&mut self, environment: &Environment, snapshot: &Snapshot, fleet: &Fleet, budget: &mut Budget) {
-        if fleet.knows(environment) {
+        if fleet.knows(environment) || fleet.claimant(self.id).is_some() {
             let text = "It belongs to a feature here now, so it does not end as an orphan.";
             return self.serve(Severity::Warn, "OrphanKept", text);
         }

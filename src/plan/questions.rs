@@ -25,6 +25,9 @@ pub struct Questions {
     /// Live environments with our prefix that no ledger knows: read once each
     /// for the list of orphans.
     pub strangers: BTreeSet<EnvironmentId>,
+    /// Environments whose tags a decision rests on in this very turn: those
+    /// that a person gave to a feature.
+    pub tags: BTreeSet<EnvironmentId>,
     /// Known environments that the listing lacks.
     pub missing: BTreeSet<EnvironmentId>,
     /// Environments whose settings update may have ended.
@@ -52,6 +55,7 @@ pub fn questions(
     let mut questions = Questions::default();
     let mut names = BTreeMap::new();
     let mut ids = BTreeSet::new();
+    let mut given = BTreeSet::new();
     for (name, entry) in features {
         let Some(record) = entry.record() else {
             ask_of_feature(&mut questions, store, policy, entry, &Record::new(name.clone()), environments);
@@ -63,6 +67,7 @@ pub fn questions(
             ids.extend(&ledger.id);
         }
         ask_of_intent(&mut questions, record, environments);
+        given.extend(record.asks.adoption.as_ref().map(|asked| &asked.what.id));
     }
     for intent in orphans.values().filter_map(OrphanRequest::open) {
         questions.under_way = true;
@@ -73,9 +78,15 @@ pub fn questions(
             .iter()
             .copied()
             .chain(orphans.keys())
+            .chain(given.iter().copied())
             .filter(|id| !environments.contains_key(*id))
             .cloned()
             .collect();
+        // While it is changed there is nothing to decide.
+        let rests = |id: &&EnvironmentId| {
+            environments.get(*id).is_some_and(|found| found.status == EnvironmentStatus::Ready)
+        };
+        questions.tags = given.into_iter().filter(rests).cloned().collect();
         for environment in environments
             .values()
             .filter(|environment| environment.is_live() && !ids.contains(&environment.id))
@@ -114,9 +125,11 @@ fn ask_of_feature(
     let gone = listed.is_some_and(|environment| !environment.is_live());
     let made = id.is_some() && !gone;
     let closes = |intent: &Intent| gone || matches!(intent.reply, Reply::Refused(_));
-    questions.platform |= !made && feature.spec.template.is_none();
+    // What an adopted one is to run is computed when it is there already.
+    questions.platform |= (!made || record.wanted.is_none()) && feature.spec.template.is_none();
     if let Some(application) = wanted::application(feature, policy)
         && !made
+        && record.asks.adoption.is_none()
         && record.open().is_none_or(closes)
     {
         let series = record.identity.cname_series;

@@ -89,6 +89,13 @@ pub enum Situation {
     },
     /// The environment's tags do not prove it ours yet.
     Unproven,
+    /// A person gave it an orphan, which cannot be taken at this moment.
+    AdoptionWaits {
+        /// Which.
+        id: EnvironmentId,
+        /// Why.
+        why: String,
+    },
     /// An environment that is not ours bears the name.
     NameTaken {
         /// Its id.

@@ -13,5 +13,5 @@ mod registry;
 pub use beanstalk::{Beanstalk, Listing, VersionSource};
 pub use bundles::Bundles;
 pub use mutate::Accepted;
-pub use proof::{MayEnd, NamedOrphan, OwnedEnvironment};
+pub use proof::{AdoptableOrphan, MayEnd, NamedOrphan, OwnedEnvironment};
 pub use registry::{Registry, RegistryHome};

@@ -1,12 +1,14 @@
 //! Requests to Elastic Beanstalk that change something. Each is complete when
 //! it comes here and is sent once.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_elasticbeanstalk::types::S3Location;
 use aws_types::request_id::RequestId as _;
 
 use super::beanstalk::{Beanstalk, VersionSource};
 use super::decode;
-use super::proof::MayEnd;
+use super::proof::{AdoptableOrphan, MayEnd};
 use crate::aws::{CallError, call};
 use crate::model::{
     ApplicationName, Configure, CreateEnvironment, CreateVersion, Deploy, EnvironmentId, RefusalClass,
@@ -143,6 +145,24 @@ impl Beanstalk {
             environment: Some(wanted.id.clone()),
             arn: reply.environment_arn,
         })
+    }
+
+    /// AWS API `UpdateTagsForResource`: the one change of tags, of an orphan
+    /// that a person gave to a feature. Beanstalk shows Updating meanwhile, and
+    /// calls a set that changes nothing an error.
+    pub async fn adopt(
+        &self,
+        proof: AdoptableOrphan,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<Accepted, CallError> {
+        let request = self
+            .clients
+            .beanstalk
+            .update_tags_for_resource()
+            .resource_arn(proof.arn())
+            .set_tags_to_add(decode::tags(tags));
+        let reply = call(request.send()).await?.value;
+        Ok(Accepted { request: reply.request_id().map(Into::into), ..Accepted::default() })
     }
 
     /// AWS API `DeleteApplicationVersion`, the bundle left alone. One that is

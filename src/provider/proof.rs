@@ -36,6 +36,21 @@ impl NamedOrphan {
     }
 }
 
+/// The proof that an orphan is still what a person was shown when they gave it
+/// to a feature, made by [`Beanstalk::prove_adoptable`] alone; the only thing
+/// whose tags [`Beanstalk::adopt`] changes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AdoptableOrphan {
+    arn: String,
+}
+
+impl AdoptableOrphan {
+    /// The ARN that its tags hang on.
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+}
+
 /// What may be terminated: the only thing that [`Beanstalk::terminate`]
 /// takes.
 #[derive(Debug, PartialEq, Eq)]
@@ -105,9 +120,15 @@ impl Beanstalk {
         Ok(NamedOrphan { id: shown.id.clone() })
     }
 
+    /// Reads afresh whether an orphan is still what a person was shown when
+    /// they gave it to a feature.
+    pub async fn prove_adoptable(&self, asked: &Ask<Orphan>) -> Result<AdoptableOrphan, CallError> {
+        Ok(AdoptableOrphan { arn: self.as_shown(&asked.what).await? })
+    }
+
     /// Reads afresh whether an environment is still as it was shown; answers
     /// with its ARN.
-    pub(super) async fn as_shown(&self, shown: &Orphan) -> Result<String, CallError> {
+    async fn as_shown(&self, shown: &Orphan) -> Result<String, CallError> {
         let id = &shown.id;
         let live = self.alive(id).await?;
         let (true, Some(arn)) = (shown.is(&live), live.arn) else {
@@ -124,7 +145,7 @@ impl Beanstalk {
     }
 
     /// Tags of ours that a resource bears at this moment.
-    pub(super) async fn tags_of_ours(&self, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
+    async fn tags_of_ours(&self, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
         Ok(self.tags(arn).await?.into_iter().filter(|(key, _)| is_our_tag(key)).collect())
     }
 

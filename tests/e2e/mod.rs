@@ -8,6 +8,7 @@ mod ends;
 mod failures;
 mod outside;
 mod rows;
+mod stores;
 
 use std::time::Duration;
 

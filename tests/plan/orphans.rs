@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use beansprout::model::names::{BINDING_TAG, environment_name};
 use beansprout::model::{
     Answer, Ask, Attempt, Entry, Environment, EnvironmentId, EnvironmentName, EnvironmentStatus, Failure,
-    Health, Intent, IntentKind, Orphan, OrphanRequest, RecordRow, Refusal, RefusalClass, Reply, Snapshot,
-    SpecRow,
+    FeatureName, Health, Intent, IntentKind, Orphan, OrphanRequest, RecordRow, Refusal, RefusalClass, Reply,
+    Snapshot, SpecRow,
 };
-use beansprout::plan::{Plan, plan};
+use beansprout::plan::{Action, Plan, plan};
 
 use super::cases::{Seedling, ago, blank, now, policy, shop};
 use super::domains::{Alive, Case, Last, Place, REFUSALS, Rest, Row};
@@ -253,4 +253,52 @@ fn a_name_of_ours_is_no_orphan_whoever_asked() {
     let step = &plan.orphans[&id()];
     assert!(step.request.is_none() && step.action.is_none(), "{step:?}");
     assert_eq!(step.news[0].reason, "OrphanKept");
+}
+
+/// A feature without an environment, to which a person gave the orphan.
+fn given(snapshot: &mut Snapshot, name: &str) -> FeatureName {
+    let seedling = Seedling::new(name);
+    let rest = Rest { ask: Rest::ADOPTION, ..Rest::plain() };
+    let case = Case { place: Place::Nothing, last: Last::Idle, life: Alive::New, row: Row::Same, rest };
+    seedling.enter(&case, snapshot);
+    let RecordRow::Present { record, .. } = &mut snapshot.features.get_mut(&seedling.name).unwrap().record
+    else {
+        panic!("a record")
+    };
+    record.asks.adoption = Some(request(Attempt::Idle).ask);
+    seedling.name
+}
+
+fn adopts(plan: &Plan, name: &FeatureName) -> bool {
+    plan.steps.get(name).is_some_and(|step| matches!(step.action, Some(Action::Adopt(_))))
+}
+
+fn with_tags(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.tags.insert(id(), Answer::Known(request(Attempt::Idle).ask.what.tags));
+    snapshot
+}
+
+#[test]
+fn an_orphan_that_two_features_were_given_is_taken_for_one() {
+    let mut snapshot = with_tags(blank());
+    let (one, two) = (given(&mut snapshot, "feature/a"), given(&mut snapshot, "feature/b"));
+    list(&mut snapshot, environment(EnvironmentStatus::Ready, false));
+    let first = plan(&snapshot, &policy());
+    assert_eq!(breaches(&snapshot, &first), Vec::<String>::new());
+    assert!(adopts(&first, &one) && !adopts(&first, &two), "{:#?}", first.steps);
+    assert_eq!(leftovers(&snapshot, &policy(), &first), None);
+}
+
+#[test]
+fn an_orphan_that_is_given_and_to_end_is_taken_unless_its_end_is_under_way() {
+    for (attempt, taken) in [(Attempt::Idle, true), (open(Reply::Accepted { request: None }, 5), false)] {
+        let mut snapshot = with_tags(with(PLACES[0], CIRCUMSTANCES[0], attempt, None));
+        let name = given(&mut snapshot, "feature/a");
+        list(&mut snapshot, environment(EnvironmentStatus::Ready, false));
+        let plan = plan(&snapshot, &policy());
+        assert_eq!(breaches(&snapshot, &plan), Vec::<String>::new());
+        assert_eq!((adopts(&plan, &name), ends(&plan)), (taken, false));
+        let dropped = plan.orphans.get(&id()).is_some_and(|step| step.request.is_none());
+        assert_eq!(dropped, taken, "one of the two wishes is left");
+    }
 }

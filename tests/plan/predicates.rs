@@ -46,7 +46,7 @@ pub(super) fn breaches(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
         let new = after(entry, step);
         let open = old.and_then(Record::open);
         must(open.is_none_or(|intent| closed(snapshot, old, intent)), "an action beside an open call");
-        let seen = old.and_then(|old| environment(snapshot, old));
+        let seen = old.and_then(|old| environment(snapshot, old)).or_else(|| given(snapshot, old));
         match action {
             Action::Tidy(remains) => {
                 for label in remains.iter().map(|remains| &remains.label) {
@@ -70,7 +70,10 @@ pub(super) fn breaches(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
                     let refused = matches!(intent.reply, Reply::Refused(_));
                     intent.kind == beansprout::model::IntentKind::Terminate && (accepted || refused)
                 });
-                must(known.is_none() || gone || forgotten || ended, "a launch beside one that may live");
+                // What was not taken was never the feature's.
+                let untaken = open.is_some_and(|intent| intent.kind == beansprout::model::IntentKind::Adopt);
+                let none_lives = known.is_none() || gone || forgotten || ended || untaken;
+                must(none_lives, "a launch beside one that may live");
                 must(
                     new.is_some_and(|new| new.artifacts.contains_key(&version.label)),
                     "a version unknown to the record",
@@ -84,6 +87,25 @@ pub(super) fn breaches(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
                 let unused = live(snapshot).all(|live| live.label.as_ref() != Some(&request.label));
                 must(unused, "a label that is shown already");
                 ready(&mut must, new, seen.or_else(|| claimed(snapshot, old)), &request.id, false);
+            }
+            Action::Adopt(request) => {
+                let shown = &request.asked.what;
+                let given = old.and_then(|old| old.asks.adoption.as_ref());
+                must(given == Some(&request.asked), "an adoption that nobody asked for");
+                let ledger = old.and_then(|old| old.identity.ledger.as_ref());
+                let tried = open.is_some_and(|intent| intent.kind == beansprout::model::IntentKind::Adopt);
+                must(ledger.is_none() || tried, "an adoption beside an environment");
+                let listed = snapshot.fleet.known().and_then(|fleet| fleet.get(&shown.id));
+                let live = listed.or_else(|| snapshot.missing.get(&shown.id)?.known()?.as_ref());
+                ready(&mut must, new, live, &shown.id, false);
+                let tags = snapshot.tags.get(&shown.id).and_then(|tags| tags.known());
+                must(tags == Some(&shown.tags), "tags that were not shown");
+                let other = snapshot.features.iter().filter(|(other, _)| *other != name);
+                let mut ledgers = other.filter_map(|(_, entry)| before(entry)?.identity.ledger.as_ref());
+                must(
+                    ledgers.all(|ledger| ledger.id.as_ref() != Some(&shown.id) && ledger.name != shown.name),
+                    "an adoption of what another feature has",
+                );
             }
             Action::Destroy(request) => {
                 ready(&mut must, new, seen.or_else(|| claimed(snapshot, old)), &request.id, true);
@@ -167,6 +189,14 @@ fn environment<'a>(snapshot: &'a Snapshot, record: &Record) -> Option<&'a Enviro
 fn claimed<'a>(snapshot: &'a Snapshot, record: Option<&Record>) -> Option<&'a Environment> {
     let name = &record?.identity.ledger.as_ref()?.name;
     live(snapshot).find(|live| live.name == *name && snapshot.bindings.contains_key(&live.id))
+}
+
+/// The one that a person gave to a feature without one.
+fn given<'a>(snapshot: &'a Snapshot, record: Option<&Record>) -> Option<&'a Environment> {
+    let record = record.filter(|record| record.identity.ledger.is_none())?;
+    let id = &record.asks.adoption.as_ref()?.what.id;
+    let listed = snapshot.fleet.known().and_then(|fleet| fleet.get(id));
+    listed.or_else(|| snapshot.missing.get(id)?.known()?.as_ref())
 }
 
 /// Whether what is observed allows an end of the call at all: a definite no, or an environment that is not in motion,

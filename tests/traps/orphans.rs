@@ -10,10 +10,11 @@ use beansprout::store::{Batch, Expect, Write};
 use super::{HOUR, MINUTE, Trap, during, options};
 use crate::sim::world::{Sim, start};
 
-/// What the controller shows.
+/// What the controller shows; nothing before its first turn.
 pub(crate) async fn shown(sim: &Sim) -> Vec<Orphan> {
-    let document = sim.store.document(FLEET_DOCUMENT).await.unwrap().expect("an account of the fleet");
-    serde_json::from_str::<FleetView>(&document.body).unwrap().orphans
+    let document = sim.store.document(FLEET_DOCUMENT).await.unwrap();
+    let view = document.map(|document| serde_json::from_str::<FleetView>(&document.body).unwrap());
+    view.map(|view| view.orphans).unwrap_or_default()
 }
 
 /// People's requests as they stand.

@@ -11,7 +11,7 @@ use crate::cli::session::Session;
 use crate::cli::voice::count;
 use crate::model::{Attempt, Orphan, OrphanRequest};
 use crate::status::ORPHANS_DOCUMENT;
-use crate::store::{Batch, Expect, Write};
+use crate::store::{Batch, Expect, RecordBody, Write};
 
 /// How many requests may be open at once: they stand in one row.
 const MOST: usize = 500;
@@ -88,7 +88,7 @@ async fn choose(args: &DeleteArgs, session: &Session, out: &mut Out<'_>) -> anyh
              Mend or remove that record first: sprout describe {name}. Nothing was asked for"
         )));
     }
-    let orphans = seen(session).await?;
+    let orphans = not_given(seen(session).await?, args, session).await?;
     if args.all {
         let (ours, others): (Vec<Orphan>, Vec<Orphan>) = orphans.into_iter().partition(|orphan| orphan.fits);
         if !others.is_empty() {
@@ -123,6 +123,29 @@ async fn choose(args: &DeleteArgs, session: &Session, out: &mut Out<'_>) -> anyh
         }
     }
     Ok(chosen)
+}
+
+/// What a feature is to have does not end: it is left out of all, and refused
+/// by name.
+async fn not_given(
+    mut orphans: Vec<Orphan>,
+    args: &DeleteArgs,
+    session: &Session,
+) -> anyhow::Result<Vec<Orphan>> {
+    let rows = session.store.load().await?;
+    for (name, stored) in &rows.records {
+        let RecordBody::Readable(record) = &stored.body else { continue };
+        let Some(asked) = &record.asks.adoption else { continue };
+        if args.ids.iter().any(|word| word == asked.what.id.as_str()) {
+            return Err(Stop::refused(format!(
+                "{} is to be that of {name}, as {} asked. To withdraw that: sprout forget {name}. \
+                 Nothing was asked for",
+                asked.what.id, asked.by
+            )));
+        }
+        orphans.retain(|orphan| orphan.id != asked.what.id);
+    }
+    Ok(orphans)
 }
 
 /// What was agreed to is what was shown.

@@ -82,6 +82,7 @@ async fn list(format: Format, session: &Session, out: &mut Out<'_>) -> anyhow::R
         Format::Table => {
             out.print_text(&table(&orphans, &requests, now))?;
             out.say("They are only reported. Nothing touches them unasked.")?;
+            out.say("To give one to a feature: sprout adopt ID --feature NAME -f FILE")?;
             out.say("To end one: sprout orphans delete ID")?;
             if let Some(name) = unreadable(session).await? {
                 out.say(format_args!(

@@ -1,6 +1,7 @@
 //! The commands over a store in a folder, with rows written by hand: what
 //! people read is part of the contract.
 
+mod adopting;
 mod asking;
 mod leading;
 mod moving;

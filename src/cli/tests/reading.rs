@@ -109,6 +109,7 @@ async fn what_holds_the_fleet_stands_above_the_table() {
     e-bbbbbbbbbb  f-lost-abcdefghijk  shop         2d   lost      another store made it, or its tags were copied  -
     --
     They are only reported. Nothing touches them unasked.
+    To give one to a feature: sprout adopt ID --feature NAME -f FILE
     To end one: sprout orphans delete ID
     Paused by anna: the account moves. Nothing is changed on AWS until: sprout resume
     No controller runs on this store. Nothing happens until one does: sprout run
