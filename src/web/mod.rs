@@ -91,9 +91,10 @@ impl Watched {
         let standing: Standing = self.switch.standing();
         let row: Result<Option<LeaseRow>, String> = row;
         let readiness = readiness(&standing, &self.vitals.pulse(), &row);
-        match (&standing, self.hold().await) {
-            (Standing::Follows, Some(hold)) => readiness.waiting_for(&hold),
-            _ => readiness,
+        let hold = if standing == Standing::Follows { self.hold().await } else { None };
+        match hold {
+            Some(hold) => readiness.waiting_for(&hold),
+            None => readiness,
         }
     }
 

@@ -27,7 +27,7 @@ use crate::controller::{Cadence, Controller, Switch};
 use crate::gitops::folder::Folder;
 use crate::model::{ApplicationName, EnvironmentId, FeatureName};
 use crate::plan::Guards;
-use crate::store::{Access, Store, StoreError, open};
+use crate::store::{Access, Store, open};
 use narrator::Narrator;
 use place::Place;
 use world::World;
@@ -109,7 +109,8 @@ async fn work(
     let store = open(&config.store, Access::Create, &Entropy::system()).await?;
     // Such as after the folder was moved: then its other copy may be in use.
     if let Some(hold) = store.hold().await? {
-        return Err(StoreError::Held(hold).into());
+        let place = &config.store;
+        return Err(Stop::refused(format!("{hold} (here: sprout store claim --store {place})")));
     }
     out.print(world.greeting())?;
     world.connect(&config).await?;

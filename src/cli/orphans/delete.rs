@@ -14,7 +14,7 @@ use crate::status::ORPHANS_DOCUMENT;
 use crate::store::{Batch, Expect, RecordBody, Write};
 
 /// How many requests may be open at once: they stand in one row.
-const MOST: usize = 500;
+const MOST: usize = 200;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct DeleteArgs {
