@@ -3,6 +3,7 @@
 //! made, then its answer is noted. A crash between any two of these is
 //! repaired by the next turn from what it observes.
 
+mod orphans;
 mod steps;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use futures::StreamExt;
 
 use crate::aws::{Clients, Gate, Verb};
 use crate::clock::Clock;
-use crate::model::{FeatureName, Reply, Snapshot};
+use crate::model::{EnvironmentId, FeatureName, Reply, Snapshot};
 use crate::plan::{Action, Memory, News, Plan, Step};
 use crate::provider::{Beanstalk, Bundles};
 use crate::status::{GUARDS_DOCUMENT, PAUSE_DOCUMENT};
@@ -43,6 +44,15 @@ pub struct Outcome {
     pub feature: FeatureName,
     /// What became of it.
     pub result: Done,
+}
+
+/// What became of everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acted {
+    /// Of features' steps.
+    pub features: Vec<Outcome>,
+    /// Of orphans, by id.
+    pub orphans: Vec<(EnvironmentId, Done)>,
 }
 
 /// What became of a step.
@@ -96,24 +106,29 @@ impl Actor {
         rows: &Rows,
         fence: Option<Fence>,
         looked: Duration,
-    ) -> Result<Vec<Outcome>, StoreError> {
+    ) -> Result<Acted, StoreError> {
         // Marks that no call can follow would only use the guards up.
-        if plan.steps.values().any(|step| step.action.is_some()) && !self.may_call() {
+        if plan.calls() && !self.may_call() {
             let fenced = |feature| Outcome { feature, result: Done::Fenced };
-            return Ok(plan.steps.into_keys().map(fenced).collect());
+            return Ok(Acted {
+                features: plan.steps.into_keys().map(fenced).collect(),
+                orphans: plan.orphans.into_keys().map(|id| (id, Done::Fenced)).collect(),
+            });
         }
         self.mark_guards(&plan, snapshot, rows, fence.as_ref()).await?;
         let now = plan.now;
-        let outcomes = futures::stream::iter(plan.steps)
+        let orphans = self.orphans(plan.orphans, now, rows, fence.as_ref(), looked);
+        let features = futures::stream::iter(plan.steps)
             .map(|(feature, step)| {
                 let expect =
                     rows.specs.get(&feature).map_or(Expect::Absent, |spec| Expect::Version(spec.version));
                 self.step(feature, step, expect, now, fence.clone(), looked)
             })
             .buffer_unordered(SIDE_BY_SIDE)
-            .collect()
-            .await;
-        Ok(outcomes)
+            .collect();
+        // One after the other: the store's rows of features come first.
+        let features = features.await;
+        Ok(Acted { features, orphans: orphans.await })
     }
 
     async fn mark_guards(

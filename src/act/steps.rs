@@ -3,6 +3,7 @@
 use crate::aws::CallError;
 use crate::model::{Attempt, EnvironmentId, FeatureName, Record, Refusal, RefusalClass, Reply, VersionLabel};
 use crate::plan::{Action, Remains};
+use crate::provider::Accepted;
 use crate::store::{Batch, Expect, Fence, RecordBody, StoreError, Write};
 
 use super::{Actor, Done};
@@ -15,6 +16,21 @@ pub(super) struct Answer {
     reply: Reply,
     environment: Option<EnvironmentId>,
     arn: Option<String>,
+}
+
+impl Answer {
+    pub(super) fn accepted(accepted: Accepted) -> Self {
+        let Accepted { request, environment, arn } = accepted;
+        Self { reply: Reply::Accepted { request }, environment, arn }
+    }
+
+    pub(super) fn failed(error: &CallError) -> Self {
+        Self { reply: error.reply(), environment: None, arn: None }
+    }
+
+    pub(super) fn into_reply(self) -> Reply {
+        self.reply
+    }
 }
 
 impl Actor {
@@ -42,15 +58,16 @@ impl Actor {
                 Ok(owned) => self.beanstalk.terminate(owned).await,
                 Err(error) => return unsent(error),
             },
+            Action::Adopt(request) => match self.beanstalk.prove_adoptable(&request.asked).await {
+                Ok(_) if late() => return not_now("the proof took too long; the call was not sent"),
+                Ok(proof) => self.beanstalk.adopt(proof, &request.tags).await,
+                Err(error) => return unsent(error),
+            },
             Action::Tidy(_) => return not_now("leftovers are not called for here"),
         };
         match accepted {
-            Ok(accepted) => Answer {
-                reply: Reply::Accepted { request: accepted.request },
-                environment: accepted.environment,
-                arn: accepted.arn,
-            },
-            Err(error) => Answer { reply: error.reply(), environment: None, arn: None },
+            Ok(accepted) => Answer::accepted(accepted),
+            Err(error) => Answer::failed(&error),
         }
     }
 
@@ -164,7 +181,7 @@ impl Actor {
 
 /// A call that was never made: whatever stood before it, the world of
 /// environments is as it was.
-fn unsent(error: CallError) -> Answer {
+pub(super) fn unsent(error: CallError) -> Answer {
     match error {
         CallError::Unknown { why } | CallError::NotSent { why } => not_now(&why),
         CallError::Refused(refusal, _) => {
@@ -173,7 +190,7 @@ fn unsent(error: CallError) -> Answer {
     }
 }
 
-fn not_now(why: &str) -> Answer {
+pub(super) fn not_now(why: &str) -> Answer {
     let refusal = Refusal { class: RefusalClass::NotNow, message: why.to_owned() };
     Answer { reply: Reply::Refused(refusal), environment: None, arn: None }
 }

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
+use super::adopt::AdoptArgs;
 use super::dev::DevArgs;
 use super::emulator::EmulatorArgs;
+use super::orphans::OrphansArgs;
+use super::store::StoreArgs;
 use crate::model::{Guard, Ttl};
 
 /// An environment on AWS Elastic Beanstalk for every feature branch, and its
@@ -85,8 +88,12 @@ pub(super) enum Verb {
     Guards(ListArgs),
     /// Let what a guard holds back now pass, once
     Approve(ApproveArgs),
-    /// List environments that bear our tag and that this store does not know
-    Orphans(ListArgs),
+    /// List environments that bear our tag and that this store does not know; delete some
+    Orphans(OrphansArgs),
+    /// Give an environment that this store does not know to a feature
+    Adopt(AdoptArgs),
+    /// Show the store, or move it: export, import, copy, claim
+    Store(StoreArgs),
     /// Show what applying files would do, and why; changes nothing
     Diff(DiffArgs),
     /// Make what a controller needs: application, bucket, store; safe to repeat
@@ -97,6 +104,44 @@ pub(super) enum Verb {
     Dev(DevArgs),
     /// Serve a built-in AWS: Elastic Beanstalk, ECR, S3, DynamoDB and STS, for any SDK or tool
     Emulator(EmulatorArgs),
+}
+
+/// What a command does with the store's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    Reads,
+    Writes,
+    /// It is about the store as a whole, and looks for itself.
+    Itself,
+}
+
+impl Verb {
+    /// What it does with the store's rows; a dry run only reads.
+    pub(super) fn use_of_store(&self) -> Use {
+        let writes = |dry_run: bool| if dry_run { Use::Reads } else { Use::Writes };
+        match self {
+            Verb::Apply(args) => writes(args.dry_run),
+            Verb::Delete(args) => writes(args.dry_run),
+            Verb::Renew(args) | Verb::Forget(args) => writes(args.reason.dry_run),
+            Verb::Extend(args) => writes(args.reason.dry_run),
+            Verb::Protect(args) => writes(args.reason.dry_run),
+            Verb::Pause(args) => writes(args.reason.dry_run),
+            Verb::Resume(args) => writes(args.dry_run),
+            Verb::Approve(args) => writes(args.reason.dry_run),
+            Verb::Adopt(args) => writes(args.reason.dry_run),
+            Verb::Orphans(args) => writes(args.verb.as_ref().is_none_or(|verb| !verb.writes())),
+            Verb::Store(_) => Use::Itself,
+            Verb::Get(_)
+            | Verb::Describe(_)
+            | Verb::Status(_)
+            | Verb::Events(_)
+            | Verb::Wait(_)
+            | Verb::Guards(_)
+            | Verb::Diff(_) => Use::Reads,
+            // They open the store for themselves.
+            Verb::Init(_) | Verb::Run(_) | Verb::Dev(_) | Verb::Emulator(_) => Use::Itself,
+        }
+    }
 }
 
 /// How what was asked for is printed.

@@ -117,6 +117,12 @@ pub(super) async fn forget(
     let why = args.reason.why.as_deref();
     let ask = |name: &FeatureName, _: &FeatureRows, record: &mut Record| {
         let Some(ledger) = &record.identity.ledger else {
+            if let Some(asked) = record.asks.adoption.take() {
+                return Ok(format!(
+                    "{name}: it is not to have {} any more. One is made for it, as its specification says.",
+                    asked.what.id
+                ));
+            }
             return Err(Stop::refused(format!("{name} has no environment. There is nothing to forget")));
         };
         let id = ledger.id.as_ref().map_or_else(String::new, |id| format!(" ({id})"));

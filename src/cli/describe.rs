@@ -15,7 +15,7 @@ use super::voice;
 use super::{fleet, print};
 use crate::model::ttl::human;
 use crate::model::{
-    Ask, Asks, DeployedView, Feature, FeatureName, Heal, StatusView, Truth, Ttl, TtlFrom, Variable,
+    Ask, Asks, DeployedView, Feature, FeatureName, Heal, Orphan, StatusView, Truth, Ttl, TtlFrom, Variable,
 };
 use crate::store::{FeatureRows, SpecBody};
 
@@ -197,6 +197,8 @@ fn asked_for(asks: &Asks, now: Timestamp) -> Lines {
     put("renewal", asks.renewal.as_ref().map(|ask| said(ask, now)));
     put("protection", asks.protection.as_ref().filter(|ask| ask.what).map(|ask| said(ask, now)));
     put("deletion", asks.deletion.as_ref().map(|ask| said(ask, now)));
+    let taken = |ask: &Ask<Orphan>| format!("{} ({}), {}", ask.what.name, ask.what.id, said(ask, now));
+    put("environment", asks.adoption.as_ref().map(taken));
     put("forgetting", asks.forget.as_ref().map(|ask| said(ask, now)));
     lines
 }

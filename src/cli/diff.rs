@@ -102,6 +102,7 @@ fn act(action: &Action) -> &'static str {
         Action::Configure(_) => "its settings would be changed, its version would follow",
         Action::Deploy(..) => "a new version would be deployed",
         Action::Destroy(_) => "its environment would be taken down",
+        Action::Adopt(_) => "the environment that a person named would be taken for it",
         Action::Tidy(_) => "versions that nobody runs would be removed",
     }
 }

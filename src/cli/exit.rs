@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
+use crate::store::StoreError;
 
 /// How a command ended, for the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,14 @@ pub(super) fn status_of(error: &anyhow::Error) -> ExitStatus {
         }
         if cause.is::<ConfigError>() {
             return ExitStatus::Usage;
+        }
+        match cause.downcast_ref::<StoreError>() {
+            // The store stands, and does not take what was asked for.
+            Some(StoreError::Held(_) | StoreError::NewerRows { .. } | StoreError::OtherStore { .. }) => {
+                return ExitStatus::Differs;
+            }
+            Some(StoreError::BadDump { .. } | StoreError::NewerDump { .. }) => return ExitStatus::Usage,
+            _ => {}
         }
         let io = cause.downcast_ref::<std::io::Error>();
         if io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {

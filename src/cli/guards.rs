@@ -1,5 +1,4 @@
-//! `sprout guards`, `sprout approve` and `sprout orphans`: what waits for a
-//! person.
+//! `sprout guards` and `sprout approve`: what waits for a person.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ use super::{fleet, print};
 use crate::model::ttl::human;
 use crate::model::{FeatureName, Guard, GuardLedger};
 use crate::plan::{Guards, Held};
-use crate::status::{FleetView, GUARDS_DOCUMENT};
+use crate::status::GUARDS_DOCUMENT;
 use crate::store::{Batch, Document, Expect, Write};
 
 pub(super) async fn list(
@@ -176,48 +175,4 @@ async fn ledger(session: &Session) -> anyhow::Result<(GuardLedger, Option<Docume
         None => GuardLedger::default(),
     };
     Ok((ledger, document))
-}
-
-pub(super) async fn orphans(
-    args: &ListArgs,
-    session: &Session,
-    out: &mut Out<'_>,
-) -> anyhow::Result<ExitStatus> {
-    let view: Option<FleetView> = session.fleet().await?;
-    let orphans = view.map(|view| view.orphans).unwrap_or_default();
-    match args.output {
-        Format::Json | Format::Yaml => {
-            let values: Result<Vec<Value>, _> = orphans.iter().map(serde_json::to_value).collect();
-            print::values(args.output, values?, out)?;
-        }
-        Format::Name => {
-            for orphan in &orphans {
-                out.print(&orphan.id)?;
-            }
-        }
-        Format::Table if orphans.is_empty() => {
-            out.print("No environment bears our tag that this store does not know.")?;
-        }
-        Format::Table => {
-            let row = |orphan: &crate::plan::Orphan| {
-                let whose = if orphan.fits {
-                    "this store's identity fits its tag"
-                } else {
-                    "another installation made it, or its tags were copied"
-                };
-                vec![
-                    orphan.id.to_string(),
-                    orphan.name.to_string(),
-                    orphan.application.to_string(),
-                    whose.to_owned(),
-                ]
-            };
-            let rows = orphans.iter().map(row).collect();
-            out.print_text(&print::table(&["ID", "ENVIRONMENT", "APPLICATION", "WHOSE"], rows))?;
-            out.say("They are only reported. Nothing touches them unasked.")?;
-            out.say("To end one: aws elasticbeanstalk terminate-environment --environment-id ID")?;
-        }
-    }
-    fleet::say_if_idle(session, out).await?;
-    Ok(ExitStatus::Done)
 }

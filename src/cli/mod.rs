@@ -4,11 +4,13 @@
 //! the store never call AWS: they write what is wanted and read what the
 //! controller says.
 
+mod adopt;
 mod apply;
 mod args;
 mod asks;
 mod changes;
 mod cloud;
+mod consent;
 mod delete;
 mod describe;
 mod dev;
@@ -20,6 +22,7 @@ mod fleet;
 mod get;
 mod guards;
 mod init;
+mod orphans;
 mod out;
 mod pause;
 mod pending;
@@ -30,6 +33,7 @@ mod session;
 mod signals;
 mod spec_files;
 mod status;
+mod store;
 mod voice;
 mod wait;
 
@@ -40,11 +44,12 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Args, Global, Verb};
+use args::{Args, Global, Use, Verb};
 use out::Out;
 use session::Session;
 
 use crate::config::{Config, Flags};
+use crate::store::StoreError;
 use crate::telemetry;
 
 pub use exit::ExitStatus;
@@ -94,7 +99,17 @@ async fn run(args: Args, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
             {
                 return apply::dry_run_without_store(args, &config.store, out);
             }
-            let makes = matches!(verb, Verb::Apply(_));
+            if let Verb::Store(args) = &verb
+                && !session::is_there(&config.store)
+                && let Some(ended) = store::dry_import_without_store(args, &config.store, out)
+            {
+                return ended;
+            }
+            let makes = match &verb {
+                Verb::Apply(_) => true,
+                Verb::Store(args) => args.verb.as_ref().is_some_and(store::StoreVerb::makes),
+                _ => false,
+            };
             let session = Session::open(config, makes, out).await?;
             over_store(verb, &session, out).await
         }
@@ -123,6 +138,7 @@ fn settings(global: &Global) -> anyhow::Result<Config> {
 
 /// The commands that read and write nothing but the store.
 async fn over_store(verb: Verb, session: &Session, out: &mut Out<'_>) -> anyhow::Result<ExitStatus> {
+    heed_hold(&verb, session, out).await?;
     match verb {
         Verb::Apply(args) => apply::run(&args, session, out).await,
         Verb::Get(args) => get::run(&args, session, out).await,
@@ -139,10 +155,23 @@ async fn over_store(verb: Verb, session: &Session, out: &mut Out<'_>) -> anyhow:
         Verb::Resume(args) => pause::resume(&args, session, out).await,
         Verb::Guards(args) => guards::list(&args, session, out).await,
         Verb::Approve(args) => guards::approve(&args, session, out).await,
-        Verb::Orphans(args) => guards::orphans(&args, session, out).await,
+        Verb::Adopt(args) => adopt::run(&args, session, out).await,
+        Verb::Orphans(args) => orphans::run(&args, session, out).await,
+        Verb::Store(args) => store::run(&args, session, out).await,
         Verb::Diff(args) => diff::run(&args, session, out).await,
         Verb::Init(_) | Verb::Run(_) | Verb::Dev(_) | Verb::Emulator(_) => {
             unreachable!("carried out without a session")
         }
+    }
+}
+
+/// Refuses what would write to a store that is read-only as it stands, before
+/// anything else is looked at; what reads goes on and says so.
+async fn heed_hold(verb: &Verb, session: &Session, out: &mut Out<'_>) -> anyhow::Result<()> {
+    let Some(hold) = session.store.hold().await? else { return Ok(()) };
+    match verb.use_of_store() {
+        Use::Writes => Err(StoreError::Held(hold).into()),
+        Use::Reads => Ok(out.say(format_args!("Note: {hold}"))?),
+        Use::Itself => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! `sprout run`: the controller.
 
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -10,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::args::RunArgs;
 use super::cloud::{connect, open_store, setup};
+use super::consent::agreed;
 use super::exit::{ExitStatus, Stop};
 use super::out::Out;
 use super::service;
@@ -42,6 +43,10 @@ pub(super) async fn run(args: &RunArgs, config: Config, out: &mut Out<'_>) -> an
     let controller =
         Controller::start(setup(&config, store.clone(), clients, switch, args.read_only)?).await?;
     greet(controller.introduction(), args.read_only, out)?;
+    if let Some(hold) = &controller.introduction().hold {
+        let what = if args.read_only { "Note" } else { "Waiting, and changing nothing" };
+        out.say(format_args!("{what}: {hold}"))?;
+    }
     if let Some(listener) = &listener {
         out.say(format_args!("Listening on http://{}.", listener.local_addr()?))?;
     }
@@ -113,19 +118,8 @@ async fn first_time(
         return Ok(());
     }
     introduce(config, store, clients, switch, out).await?;
-    if !std::io::stdin().is_terminal() {
-        return Err(Stop::usage(
-            "nobody is here to agree, so nothing was changed. If this is right, start it with: sprout run --yes",
-        ));
-    }
-    out.say("Go on? Type yes:")?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).context("the answer cannot be read")?;
-    if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
-        Ok(())
-    } else {
-        Err(Stop::refused("not started; nothing was changed"))
-    }
+    let at_terminal = std::io::stdin().is_terminal();
+    agreed(args.yes, at_terminal, "start it with: sprout run --yes", out)
 }
 
 /// Says whose account this is and what would be done there.

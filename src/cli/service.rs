@@ -28,7 +28,7 @@ pub(super) async fn tell(watched: Watched, stop: CancellationToken) {
             None => say(&[NotifyState::Watchdog]),
             Some(why) => tracing::error!(why, "the watchdog is not fed"),
         }
-        let status = status(&watched);
+        let status = status(&watched).await;
         if status != told {
             say(&[NotifyState::Status(&status)]);
             told = status;
@@ -44,11 +44,14 @@ pub(super) async fn tell(watched: Watched, stop: CancellationToken) {
 }
 
 /// What `systemctl status` shows.
-fn status(watched: &Watched) -> String {
+async fn status(watched: &Watched) -> String {
     let features: u64 = watched.vitals.pulse().fleet.phases.values().sum();
     match watched.switch.standing() {
         Standing::Leads { epoch, .. } => format!("Leads under epoch {epoch}; {features} features."),
-        Standing::Follows => "Stands by; another process leads.".to_owned(),
+        Standing::Follows => match watched.hold().await {
+            Some(hold) => format!("Waits: {hold}"),
+            None => "Stands by; another process leads.".to_owned(),
+        },
         Standing::Shut(why) => format!("Looks only: {why}."),
     }
 }

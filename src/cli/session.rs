@@ -1,17 +1,19 @@
 //! What every command over the store works with.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::cloud::open_store;
+use super::cloud::{connection, open_store};
 use super::exit::Stop;
 use super::out::Out;
-use crate::clock::Clock;
+use crate::aws::OpenGate;
+use crate::clock::{Clock, Entropy};
 use crate::config::Config;
 use crate::model::{Ask, FeatureName};
 use crate::status::{FLEET_DOCUMENT, FleetView};
-use crate::store::{Access, Batch, Store, StoreError};
+use crate::store::{Access, Batch, Store, StoreError, open};
 
 /// How often a write is decided anew because somebody else wrote meanwhile.
 /// A controller writes a row a few times a minute, so more means trouble.
@@ -24,6 +26,8 @@ pub(crate) struct Session {
     pub(crate) clock: Clock,
     /// Who asks, for the record.
     pub(crate) by: String,
+    /// Whether somebody can be asked.
+    pub(crate) at_terminal: bool,
 }
 
 impl Session {
@@ -42,7 +46,14 @@ impl Session {
         }
         let access = if makes { Access::Ensure } else { Access::Existing };
         let store = open_store(&config, access).await?;
-        Ok(Self { config, store, clock: Clock::system(), by: who() })
+        let at_terminal = std::io::stdin().is_terminal();
+        Ok(Self { config, store, clock: Clock::system(), by: who(), at_terminal })
+    }
+
+    /// Another store than the session's own, made if need be.
+    pub(crate) async fn other(&self, place: &str) -> Result<Arc<dyn Store>, StoreError> {
+        let aws = connection(&self.config, Arc::new(OpenGate));
+        open(place, Access::Create, &Entropy::system(), &aws).await
     }
 
     /// An ask of this session's person.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{IntentKind, Record, Snapshot, StatusView};
+use crate::model::{Attempt, IntentKind, OrphanRequest, Record, Snapshot, StatusView};
+use crate::plan::Plan;
 
 /// How often to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +48,13 @@ impl Cadence {
     pub(super) fn pause<'a>(
         &self,
         snapshot: &Snapshot,
-        records: impl Iterator<Item = &'a Record>,
+        plan: &Plan,
         views: impl Iterator<Item = &'a StatusView>,
     ) -> Duration {
         let mut pause = if snapshot.fleet.known().is_none() { self.calm } else { self.idle };
-        for intent in records.filter_map(Record::open) {
+        let report = &plan.report;
+        let ours = report.records.values().filter_map(Record::open);
+        for intent in ours.chain(report.requests.values().filter_map(OrphanRequest::open)) {
             let age = snapshot.now.duration_since(intent.at);
             let usual = expected(&intent.kind, snapshot);
             let near = age < CLOSE || usual.is_some_and(|usual| (age - usual).abs() < CLOSE / 2);
@@ -59,7 +62,11 @@ impl Cadence {
         }
         // What is overdue waits for something else than time: a guard, a
         // person, Beanstalk. Looking more often would not help it.
-        for ahead in views.flat_map(due).map(|due| due.duration_since(snapshot.now)) {
+        let again = report.requests.values().filter_map(|request| match &request.attempt {
+            Attempt::Failed(failure) => failure.retry_at,
+            Attempt::Idle | Attempt::Open(_) => None,
+        });
+        for ahead in views.flat_map(due).chain(again).map(|due| due.duration_since(snapshot.now)) {
             if ahead.is_positive() {
                 pause = pause.min(ahead.unsigned_abs().max(self.busy.min(Duration::from_secs(1))));
             }

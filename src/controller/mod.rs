@@ -14,14 +14,15 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::act::{Actor, Done, Outcome};
+use crate::act::{Acted, Actor, Done, Outcome};
 use crate::aws::Budget;
 use crate::clock::Clock;
-use crate::model::{Feature, Snapshot, StatusView};
+use crate::model::{EnvironmentId, Feature, OrphanRequest, Snapshot, StatusView};
 use crate::observe::{Lead, ObserveError, Observed, Observer};
-use crate::plan::{Action, Plan, Policy, Violation, check, plan};
+use crate::plan::{Action, Plan, Policy, Subject, Violation, check, plan};
 use crate::status::{
-    FLEET_DOCUMENT, FleetView, GUARDS_DOCUMENT, PAUSE_DOCUMENT, TURN_DOCUMENT, TurnView, derive, fleet,
+    FLEET_DOCUMENT, FleetView, GUARDS_DOCUMENT, ORPHANS_DOCUMENT, PAUSE_DOCUMENT, TURN_DOCUMENT, TurnView,
+    derive, fleet,
 };
 use crate::store::{BATCH_MOST, Batch, Expect, Fence, Rows, Store, StoreError, Write};
 
@@ -60,6 +61,8 @@ pub struct Turn {
     pub plan: Plan,
     /// What became of it.
     pub outcomes: Vec<Outcome>,
+    /// What became of orphans, by id.
+    pub orphans: Vec<(EnvironmentId, Done)>,
     /// Steps that the independent checker dropped: defects of the planner.
     pub violations: Vec<Violation>,
     /// The status rows after it.
@@ -96,8 +99,8 @@ impl Controller {
     /// after the stop; those under way have a moment to be answered, and what
     /// is not answered then is written down as open for whoever leads next.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), ControllerError> {
-        if !self.read_only && !self.introduction.acted {
-            self.store.commit(Batch { fence: None, writes: vec![Write::MarkActed] }).await?;
+        if !self.read_only && !self.take_possession(&stop).await? {
+            return Ok(());
         }
         let kept = CancellationToken::new();
         let keeper = (!self.read_only).then(|| {
@@ -178,12 +181,12 @@ impl Controller {
             self.observer.observe(self.store.as_ref(), &self.policy, lead, &[]).await?;
         let mut plan = plan(&snapshot, &self.policy);
         let violations = drop_violations(&snapshot, &mut plan);
-        let outcomes = if self.read_only {
-            Vec::new()
+        let Acted { features: outcomes, orphans } = if self.read_only {
+            Acted::default()
         } else {
             self.actor.act(plan.clone(), &snapshot, &rows, fence.clone(), looked).await?
         };
-        report(&plan, &outcomes, self.read_only);
+        report(&plan, &outcomes, &orphans, self.read_only);
         let mut statuses = derive(&snapshot, &plan, &self.policy, &rows.statuses);
         for outcome in &outcomes {
             // What was not done is not told; the next turn tells it.
@@ -194,7 +197,7 @@ impl Controller {
                 };
             }
         }
-        let pause = self.cadence.pause(&snapshot, plan.report.records.values(), statuses.values());
+        let pause = self.cadence.pause(&snapshot, &plan, statuses.values());
         let pause = pause.mul_f64(self.budget.stretch());
         if !self.read_only {
             let took = self.clock.monotonic().saturating_sub(looked);
@@ -206,7 +209,7 @@ impl Controller {
             };
             self.write_status(&plan, &snapshot, &rows, &statuses, &turn, fence).await?;
         }
-        Ok(Turn { snapshot, plan, outcomes, violations, statuses, pause, rows })
+        Ok(Turn { snapshot, plan, outcomes, orphans, violations, statuses, pause, rows })
     }
 
     /// How long nothing may be destroyed yet, because the lease was taken over
@@ -339,10 +342,17 @@ fn same_wishes(before: &Rows, after: &Rows) -> bool {
             .collect()
     };
     let approved = |rows: &Rows| -> Option<crate::model::GuardLedger> { read(rows, GUARDS_DOCUMENT) };
+    let orphans = |rows: &Rows| -> Vec<_> {
+        let requests: BTreeMap<EnvironmentId, OrphanRequest> =
+            read(rows, ORPHANS_DOCUMENT).unwrap_or_default();
+        requests.into_iter().map(|(id, request)| (id, request.ask)).collect()
+    };
     let paused = |rows: &Rows| rows.documents.get(PAUSE_DOCUMENT).cloned();
     specs(before) == specs(after)
         && asks(before) == asks(after)
         && paused(before) == paused(after)
+        // What was served goes away by itself.
+        && orphans(after).iter().all(|ask| orphans(before).contains(ask))
         && approved(after).is_none_or(|after| {
             approved(before).map(|before| before.approved).unwrap_or_default() == after.approved
         })
@@ -353,15 +363,18 @@ fn same_wishes(before: &Rows, after: &Rows) -> bool {
 fn drop_violations(snapshot: &Snapshot, plan: &mut Plan) -> Vec<Violation> {
     let mut violations = Vec::new();
     for violation in check(snapshot, plan) {
-        tracing::error!(feature = %violation.feature, what = %violation.what, "a step was dropped by the checker");
-        plan.steps.remove(&violation.feature);
+        tracing::error!(subject = %violation.subject, what = %violation.what, "a step was dropped by the checker");
+        match &violation.subject {
+            Subject::Feature(name) => drop(plan.steps.remove(name)),
+            Subject::Orphan(id) => drop(plan.orphans.remove(id)),
+        }
         violations.push(violation);
     }
     violations
 }
 
 /// Tells the log what went out, or what would have.
-fn report(plan: &Plan, outcomes: &[Outcome], read_only: bool) {
+fn report(plan: &Plan, outcomes: &[Outcome], orphans: &[(EnvironmentId, Done)], read_only: bool) {
     if read_only {
         for (feature, action) in
             plan.steps.iter().filter_map(|(name, step)| Some((name, step.action.as_ref()?)))
@@ -379,7 +392,13 @@ fn report(plan: &Plan, outcomes: &[Outcome], read_only: bool) {
             (result, verb) => tracing::info!(feature = %outcome.feature, verb, ?result, "acted"),
         }
     }
+    for (id, result) in orphans.iter().filter(|(_, result)| *result != Done::Noted) {
+        tracing::info!(orphan = %id, verb = END_ORPHAN, ?result, "acted");
+    }
 }
+
+/// The verb of what is done about an orphan.
+const END_ORPHAN: &str = "end-orphan";
 
 fn verb(action: &Action) -> &'static str {
     match action {
@@ -388,6 +407,7 @@ fn verb(action: &Action) -> &'static str {
         Action::Deploy(..) => "deploy",
         Action::Destroy(_) => "destroy",
         Action::Tidy(_) => "tidy",
+        Action::Adopt(_) => "adopt",
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
 
 use super::{Cadence, Controller, Switch, Vitals};
 use crate::act::Actor;
@@ -11,7 +12,7 @@ use crate::clock::{Clock, Entropy};
 use crate::model::{Home, StoreId};
 use crate::observe::Observer;
 use crate::plan::Policy;
-use crate::store::{Store, StoreError};
+use crate::store::{Batch, Hold, Store, StoreError, Write};
 
 /// The store's document with the name of the bucket that `sprout init` was
 /// given by CreateStorageLocation, as a JSON string. Without it the name that
@@ -67,6 +68,9 @@ pub struct Introduction {
     pub endpoint: Option<String>,
     /// Whether a controller ever acted on this store.
     pub acted: bool,
+    /// Why the store is read-only as it stands, if it is: the controller
+    /// waits until it is claimed.
+    pub hold: Option<Hold>,
 }
 
 /// Why there is no controller.
@@ -75,12 +79,61 @@ pub enum ControllerError {
     /// The store did not answer, or belongs to somebody else.
     #[error("the store cannot be used by this controller")]
     Store(#[from] StoreError),
+    /// The store is another one than the one that this process started on.
+    #[error("the store at {place} was store {before} and is now store {now}; start again")]
+    Exchanged {
+        /// Where it is.
+        place: String,
+        /// Its id at the start.
+        before: StoreId,
+        /// Its id now.
+        now: StoreId,
+    },
     /// Nobody says whose account this is.
     #[error("AWS does not say whose account this is: {0}. Check the credentials and the region")]
     Account(String),
 }
 
 impl Controller {
+    /// Waits until the store may be written to, and takes possession of it;
+    /// `false` when told to stop before. A store that lies elsewhere than it
+    /// is bound to may be a copy of one that another controller acts on, so
+    /// that meanwhile neither a lease is asked for nor a call made.
+    pub(super) async fn take_possession(&self, stop: &CancellationToken) -> Result<bool, ControllerError> {
+        let mut told = false;
+        loop {
+            self.vitals.moved();
+            match self.store.hold().await {
+                Ok(None) => break,
+                Ok(Some(hold)) if !told => {
+                    tracing::warn!(%hold, "the store is read-only as it stands; waiting until it is claimed");
+                    told = true;
+                }
+                Ok(Some(_)) => {}
+                Err(error) if told => tracing::warn!(%error, "the store did not answer"),
+                Err(error) => return Err(error.into()),
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(false),
+                () = tokio::time::sleep(self.cadence.store) => {}
+            }
+        }
+        let Introduction { store_id, account, region, installation, .. } = &self.introduction;
+        let now = self.store.bind(account, region, installation).await?;
+        if now.store != *store_id {
+            let (place, before) = (self.store.place(), store_id.clone());
+            return Err(ControllerError::Exchanged { place, before, now: now.store });
+        }
+        if told {
+            tracing::info!("the store may be written to; going on");
+        }
+        if !now.acted {
+            self.store.commit(Batch { fence: None, writes: vec![Write::MarkActed] }).await?;
+        }
+        Ok(true)
+    }
+
     /// Reads who we are, binds the store to it, and stands ready. Nothing is
     /// changed in the cloud.
     pub async fn start(setup: Setup) -> Result<Controller, ControllerError> {
@@ -102,8 +155,13 @@ impl Controller {
         let identity = if setup.read_only && identity.account.is_none() {
             identity
         } else {
-            setup.store.bind(&told, &region, &installation).await?
+            match setup.store.bind(&told, &region, &installation).await {
+                // Bound before the first turn, when it is claimed.
+                Err(StoreError::Held(_)) => identity,
+                bound => bound?,
+            }
         };
+        let hold = setup.store.hold().await?;
         let kept = setup.store.document(BUCKET_DOCUMENT).await?;
         let kept = kept.and_then(|document| serde_json::from_str::<String>(&document.body).ok());
         let bucket = setup.bucket.or(kept).unwrap_or_else(|| match &account {
@@ -126,6 +184,7 @@ impl Controller {
             bucket,
             endpoint,
             acted: identity.acted,
+            hold,
         };
         let vitals = Vitals::new(setup.clock.clone());
         Ok(Controller {

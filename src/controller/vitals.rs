@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use prometheus_client::metrics::histogram::Histogram;
 
-use super::{Turn, TurnError, chain, verb};
+use super::{END_ORPHAN, Turn, TurnError, chain, verb};
 use crate::act::Done;
 use crate::clock::Clock;
 use crate::model::{Guard, Phase};
@@ -161,6 +161,10 @@ impl Shared {
             let action = turn.plan.steps.get(&outcome.feature).and_then(|step| step.action.as_ref());
             let name = action.map_or("note", verb);
             *self.acts.entry((name, word(&outcome.result))).or_default() += 1;
+        }
+        for (_, result) in &turn.orphans {
+            let name = if *result == Done::Noted { "note" } else { END_ORPHAN };
+            *self.acts.entry((name, word(result))).or_default() += 1;
         }
     }
 }

@@ -125,6 +125,14 @@ pub fn version_label(feature: &FeatureName, content_hash: &str, nonce: u32) -> V
 /// The tag whose value proves an environment ours.
 pub const BINDING_TAG: &str = "beansprout:binding";
 
+/// The tag that says which feature an environment was made for.
+pub const FEATURE_TAG: &str = "beansprout:feature";
+
+/// Whether a tag is one of those that we put on environments.
+pub fn is_our_tag(key: &str) -> bool {
+    key.starts_with("beansprout:")
+}
+
 /// The value of the tag that binds an environment to a store: a hash that
 /// fits only the environment of this very name, so that a copied tag proves
 /// nothing. Letters and digits only.

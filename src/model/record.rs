@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::asks::Asks;
 use super::ids::{
     ApplicationName, Digest, EnvironmentId, EnvironmentName, FeatureName, RequestId, SpecHash, VersionLabel,
 };
@@ -231,6 +232,8 @@ pub enum IntentKind {
     },
     /// TerminateEnvironment.
     Terminate,
+    /// UpdateTagsForResource: a person gave an orphan to the feature.
+    Adopt,
 }
 
 /// What the service answered to an intent's call.
@@ -301,38 +304,6 @@ pub struct Failure {
     pub blocked: bool,
     /// Beanstalk's own words.
     pub message: String,
-}
-
-/// What people asked for, apart from the specification, so that no sync of a
-/// file takes it back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Asks {
-    /// The end is moved by this much, in all, in this life.
-    pub extension: Option<Ask<SignedDuration>>,
-    /// How often renewal was asked for; the controller counts each once, in
-    /// AWS time.
-    pub renewals: u64,
-    /// The last ask for renewal.
-    pub renewal: Option<Ask<()>>,
-    /// Deletion.
-    pub deletion: Option<Ask<()>>,
-    /// Protection, which stops the time and refuses deletion.
-    pub protection: Option<Ask<bool>>,
-    /// The environment is to be forgotten: nobody can see it any more.
-    pub forget: Option<Ask<()>>,
-}
-
-/// One ask: what, by whom, when (their clock) and why.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Ask<T> {
-    /// What.
-    pub what: T,
-    /// By whom.
-    pub by: String,
-    /// When, by the asker's clock; for people, never for decisions.
-    pub at: Timestamp,
-    /// Why, where they said.
-    pub why: Option<String>,
 }
 
 /// What is to be deployed, computed once for (generation, digest, try), so

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::asks::Ask;
 use super::ids::{ApplicationName, EnvironmentId, EnvironmentName, VersionLabel};
+use super::orphan::Orphan;
 use super::record::OptionKey;
 
 /// AWS API `CreateApplicationVersion`; the application is never made on the
@@ -75,6 +77,26 @@ pub struct Terminate {
     pub arn: String,
     /// The binding that proves it ours.
     pub binding: String,
+}
+
+/// AWS API `TerminateEnvironment` of an environment that no ledger names, for
+/// a person who named it. Its tags are read afresh and must be as they were
+/// shown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndOrphan {
+    /// Who asked for it, and the environment as it was shown to them.
+    pub asked: Ask<Orphan>,
+}
+
+/// AWS API `UpdateTagsForResource` on an orphan that a person gave to a
+/// feature. Its tags are read afresh and must be as they were shown; a change
+/// of tags is an update of the environment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Adopt {
+    /// Who asked for it, and the environment as it was shown to them.
+    pub asked: Ask<Orphan>,
+    /// The tags that are written, none of which it bears already.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A source bundle to store: one version, one key, never overwritten.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::environment::{Environment, ServiceEvent};
 use super::feature::Feature;
 use super::ids::{Digest, EnvironmentId, FeatureName, SpecHash, StoreId};
+use super::orphan::OrphanRequest;
 use super::record::{OptionKey, Record};
 
 /// One value in: the planner's whole input.
@@ -35,6 +36,9 @@ pub struct Snapshot {
     pub images: BTreeMap<String, ImageAnswer>,
     /// Bindings read from environments in question.
     pub bindings: BTreeMap<EnvironmentId, BindingAnswer>,
+    /// Tags of ours ([`super::names::is_our_tag`]) that environments without a
+    /// place in a ledger were read to bear.
+    pub tags: BTreeMap<EnvironmentId, Answer<BTreeMap<String, String>>>,
     /// Reads by id (deleted ones included) of known environments that the
     /// listing lacks.
     pub missing: BTreeMap<EnvironmentId, Answer<Option<Environment>>>,
@@ -48,6 +52,8 @@ pub struct Snapshot {
     pub addresses: BTreeMap<String, Answer<Address>>,
     /// The platform that new environments get, resolved.
     pub platform: Answer<String>,
+    /// Orphans that people want ended, and what became of that so far.
+    pub orphans: BTreeMap<EnvironmentId, OrphanRequest>,
     /// The durable guards.
     pub guards: GuardLedger,
     /// Whether people paused the controller, and why.

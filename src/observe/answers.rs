@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::model::names::{BINDING_TAG, is_our_tag};
 use crate::model::{
     Address, Answer, ApplicationName, BindingAnswer, Environment, EnvironmentId, EnvironmentName,
     ImageAnswer, OptionKey,
@@ -19,8 +20,30 @@ const STRANGERS_A_TURN: usize = 3;
 const ADDRESS_HOLDS: Duration = Duration::from_secs(60);
 /// How long a stranger without our tag stays uninteresting.
 const STRANGER_HOLDS: Duration = Duration::from_secs(600);
+/// How long the tags of one that bears ours hold: somebody else may adopt it.
+const ORPHAN_HOLDS: Duration = Duration::from_secs(3600);
 /// How long the resolved platform holds: new versions come about monthly.
 const PLATFORM_HOLDS: Duration = Duration::from_secs(3600);
+
+/// Tags of ours that an environment bears.
+pub(super) type Tags = BTreeMap<String, String>;
+
+/// Whose tags are read, by what for.
+#[derive(Debug, Default)]
+pub(super) struct TagQuestions {
+    /// A name of ours without a proof: a binding that was seen once holds.
+    pub(super) unproven: BTreeMap<EnvironmentId, Option<String>>,
+    /// A decision rests on them in this very turn.
+    pub(super) urgent: BTreeMap<EnvironmentId, Option<String>>,
+    /// For the list of orphans.
+    pub(super) curious: BTreeMap<EnvironmentId, Option<String>>,
+}
+
+impl TagQuestions {
+    fn asks(&self, id: &EnvironmentId) -> bool {
+        [&self.unproven, &self.urgent, &self.curious].iter().any(|asked| asked.contains_key(id))
+    }
+}
 
 /// Answers with the time at which they came. Losing it costs calls, nothing
 /// else.
@@ -28,7 +51,7 @@ const PLATFORM_HOLDS: Duration = Duration::from_secs(3600);
 pub(super) struct Memory {
     images: BTreeMap<String, (Duration, ImageAnswer)>,
     images_hold: Duration,
-    bindings: BTreeMap<EnvironmentId, (Duration, BindingAnswer)>,
+    tags: BTreeMap<EnvironmentId, (Duration, Answer<Tags>)>,
     addresses: BTreeMap<String, (Duration, Address)>,
     platform: Option<(Duration, String)>,
 }
@@ -38,7 +61,7 @@ impl Memory {
         Self {
             images: BTreeMap::new(),
             images_hold,
-            bindings: BTreeMap::new(),
+            tags: BTreeMap::new(),
             addresses: BTreeMap::new(),
             platform: None,
         }
@@ -68,39 +91,44 @@ impl Memory {
         self.images.iter().map(|(reference, (_, answer))| (reference.clone(), answer.clone())).collect()
     }
 
-    /// Bindings of environments in question. Only a positive answer is kept
-    /// for good: tags may be late.
-    pub(super) async fn bindings(
+    /// Tags of environments in question: a bounded number of reads, and the
+    /// rest from memory. Tags may be late, so that only what bears ours is
+    /// kept for longer.
+    pub(super) async fn tags(
         &mut self,
         beanstalk: &Beanstalk,
-        urgent: &BTreeMap<EnvironmentId, Option<String>>,
-        curious: &BTreeMap<EnvironmentId, Option<String>>,
+        asked: &TagQuestions,
         at: Duration,
-    ) -> BTreeMap<EnvironmentId, BindingAnswer> {
-        self.bindings.retain(|id, _| urgent.contains_key(id) || curious.contains_key(id));
-        let holds = |memory: &Self, id: &EnvironmentId, time: Duration| match memory.bindings.get(id) {
-            Some((_, BindingAnswer::Bears(_))) => true,
-            Some((then, _)) => at.saturating_sub(*then) < time,
-            None => false,
+    ) -> BTreeMap<EnvironmentId, Answer<Tags>> {
+        self.tags.retain(|id, _| asked.asks(id));
+        let bears = |answer: &Answer<Tags>| answer.known().is_some_and(|tags| tags.contains_key(BINDING_TAG));
+        let holds = |memory: &Self, id: &EnvironmentId, ours: Duration, others: Duration| {
+            memory.tags.get(id).is_some_and(|(then, answer)| {
+                at.saturating_sub(*then) < if bears(answer) { ours } else { others }
+            })
         };
-        let due: Vec<_> = urgent
+        let unproven = asked
+            .unproven
             .iter()
-            .filter(|(id, _)| !holds(self, id, Duration::ZERO))
-            .take(CALLS_A_TURN)
-            .chain(curious.iter().filter(|(id, _)| !holds(self, id, STRANGER_HOLDS)).take(STRANGERS_A_TURN))
-            .collect();
+            .filter(|(id, _)| !holds(self, id, Duration::MAX, Duration::ZERO))
+            .take(CALLS_A_TURN);
+        // Those that were never read come first, then the oldest answers.
+        let age = |id: &EnvironmentId| self.tags.get(id).map(|(then, _)| *then);
+        let mut urgent: Vec<_> = asked.urgent.iter().collect();
+        urgent.sort_by_key(|(id, _)| age(id));
+        let mut curious: Vec<_> =
+            asked.curious.iter().filter(|(id, _)| !holds(self, id, ORPHAN_HOLDS, STRANGER_HOLDS)).collect();
+        curious.sort_by_key(|(id, _)| age(id));
+        let (urgent, curious) =
+            (urgent.into_iter().take(CALLS_A_TURN), curious.into_iter().take(STRANGERS_A_TURN));
+        let due: Vec<_> = unproven.chain(urgent).chain(curious).collect();
         for (id, arn) in due {
-            let answer = match arn {
-                None => BindingAnswer::Gap("the listing shows no ARN".to_owned()),
-                Some(arn) => match beanstalk.binding(arn).await {
-                    Ok(Some(binding)) => BindingAnswer::Bears(binding),
-                    Ok(None) => BindingAnswer::None,
-                    Err(error) => BindingAnswer::Gap(error.to_string()),
-                },
-            };
-            self.bindings.insert(id.clone(), (at, answer));
+            let answer = tags_of(beanstalk, arn.as_deref()).await;
+            self.tags.insert(id.clone(), (at, answer));
         }
-        self.bindings.iter().map(|(id, (_, answer))| (id.clone(), answer.clone())).collect()
+        let fresh = |id: &EnvironmentId, then: Duration| then == at || !asked.urgent.contains_key(id);
+        let answers = self.tags.iter().filter(|(id, (then, _))| fresh(id, *then));
+        answers.map(|(id, (_, answer))| (id.clone(), answer.clone())).collect()
     }
 
     /// Whether addresses are free.
@@ -151,6 +179,26 @@ impl Memory {
             }
             Err(error) => Answer::Gap(error.to_string()),
         }
+    }
+}
+
+/// Tags of ours that an environment bears at this moment.
+async fn tags_of(beanstalk: &Beanstalk, arn: Option<&str>) -> Answer<Tags> {
+    let Some(arn) = arn else { return Answer::Gap("the listing shows no ARN".to_owned()) };
+    match beanstalk.tags(arn).await {
+        Ok(tags) => Answer::Known(tags.into_iter().filter(|(key, _)| is_our_tag(key)).collect()),
+        Err(error) => Answer::Gap(error.to_string()),
+    }
+}
+
+/// What tags say of the binding.
+pub(super) fn binding_of(tags: &Answer<Tags>) -> BindingAnswer {
+    match tags {
+        Answer::Known(tags) => match tags.get(BINDING_TAG) {
+            Some(binding) => BindingAnswer::Bears(binding.clone()),
+            None => BindingAnswer::None,
+        },
+        Answer::Gap(why) => BindingAnswer::Gap(why.clone()),
     }
 }
 

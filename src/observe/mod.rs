@@ -15,10 +15,10 @@ use crate::clock::Clock;
 use crate::model::{Answer, Environment, EnvironmentId, Feature, GuardLedger, Home, Snapshot};
 use crate::plan::{Policy, Questions, questions};
 use crate::provider::{Beanstalk, Registry, RegistryHome};
-use crate::status::{GUARDS_DOCUMENT, PAUSE_DOCUMENT, Pause};
+use crate::status::{GUARDS_DOCUMENT, ORPHANS_DOCUMENT, PAUSE_DOCUMENT, Pause};
 use crate::store::{Rows, Store, StoreError};
 
-use answers::Memory;
+use answers::{Memory, TagQuestions};
 
 /// What one observation brought.
 #[derive(Clone, Debug)]
@@ -110,8 +110,9 @@ impl Observer {
         let rows = store.load().await?;
         let guards: GuardLedger = document(&rows, GUARDS_DOCUMENT)?.unwrap_or_default();
         let pause: Option<Pause> = document(&rows, PAUSE_DOCUMENT)?;
+        let orphans = document(&rows, ORPHANS_DOCUMENT)?.unwrap_or_default();
         let features = entries::entries(&rows, overlay);
-        let asked = questions(&self.home.store, policy, &features, fleet.known());
+        let asked = questions(&self.home.store, policy, &features, &orphans, fleet.known());
         let mut snapshot = Snapshot {
             now,
             skew: self.skew,
@@ -122,11 +123,13 @@ impl Observer {
             features,
             images: BTreeMap::new(),
             bindings: BTreeMap::new(),
+            tags: BTreeMap::new(),
             missing: BTreeMap::new(),
             options: BTreeMap::new(),
             events: Answer::Known(Vec::new()),
             addresses: BTreeMap::new(),
             platform: Answer::Gap("the platform is not looked up yet".to_owned()),
+            orphans,
             guards,
             paused: pause.map(|pause| pause.sentence()),
         };
@@ -175,8 +178,14 @@ impl Observer {
                 let known = snapshot.fleet.known();
                 ids.iter().map(|id| (id.clone(), known.and_then(|all| all.get(id)?.arn.clone()))).collect()
             };
-        let (urgent, curious) = (arns(&asked.bindings, snapshot), arns(&asked.strangers, snapshot));
-        snapshot.bindings = self.memory.bindings(&self.beanstalk, &urgent, &curious, at).await;
+        let questions = TagQuestions {
+            unproven: arns(&asked.bindings, snapshot),
+            urgent: arns(&asked.tags, snapshot),
+            curious: arns(&asked.strangers, snapshot),
+        };
+        snapshot.tags = self.memory.tags(&self.beanstalk, &questions, at).await;
+        snapshot.bindings =
+            snapshot.tags.iter().map(|(id, tags)| (id.clone(), answers::binding_of(tags))).collect();
         snapshot.missing = answers::missing(&self.beanstalk, &asked.missing).await;
         snapshot.options = answers::options(&self.beanstalk, &asked.options).await;
         let ready = asked

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use crate::bundle;
-use crate::model::names::{BINDING_TAG, binding, bundle_key, tag_text};
+use crate::model::names::{BINDING_TAG, FEATURE_TAG, binding, bundle_key, tag_text};
 use crate::model::{
     ApplicationName, Artifact, CreateEnvironment, CreateVersion, EnvironmentName, PutBundle, Snapshot, Wanted,
 };
@@ -48,7 +48,7 @@ pub(super) fn create(
 ) -> CreateEnvironment {
     let tags = BTreeMap::from([
         (BINDING_TAG.to_owned(), binding(&snapshot.home.store, application, name)),
-        ("beansprout:feature".to_owned(), tag_text(draft.name.as_str())),
+        (FEATURE_TAG.to_owned(), tag_text(draft.name.as_str())),
         ("beansprout:lifecycle".to_owned(), "temporary".to_owned()),
         ("beansprout:created".to_owned(), snapshot.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
     ]);

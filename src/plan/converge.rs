@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::adopt::{self, Adoption};
 use super::beanstalk;
 use super::draft::Draft;
 use super::guards::Budget;
@@ -22,12 +23,12 @@ use crate::model::{
 };
 
 /// Decides the one call of a feature, or says why there is none.
-pub(super) fn converge(
+pub(super) fn converge<'a>(
     draft: &mut Draft,
-    seen: &Seen,
-    snapshot: &Snapshot,
+    seen: &Seen<'a>,
+    snapshot: &'a Snapshot,
     policy: &Policy,
-    fleet: &Fleet,
+    fleet: &Fleet<'a>,
     budget: &mut Budget,
 ) -> Situation {
     if let Seen::Gap(why) = seen {
@@ -48,13 +49,13 @@ pub(super) fn converge(
 }
 
 /// A living feature with a specification.
-fn live(
+fn live<'a>(
     draft: &mut Draft,
-    seen: &Seen,
+    seen: &Seen<'a>,
     feature: &Feature,
-    snapshot: &Snapshot,
+    snapshot: &'a Snapshot,
     policy: &Policy,
-    fleet: &Fleet,
+    fleet: &Fleet<'a>,
     budget: &mut Budget,
 ) -> Situation {
     if let Some((field, why)) = not_yet(feature).into_iter().next() {
@@ -71,6 +72,15 @@ fn live(
         );
         return blocked("ApplicationFixed", why);
     }
+    let taken;
+    let seen = match adopt::adopt(draft, feature, &application, snapshot, fleet) {
+        Adoption::None => seen,
+        Adoption::Holds(situation) => return situation,
+        Adoption::Taken(environment) => {
+            taken = Seen::Live(environment);
+            &taken
+        }
+    };
     match seen {
         Seen::Live(environment) => match environment.status {
             EnvironmentStatus::Ready => update(draft, environment, feature, snapshot, policy),
@@ -303,7 +313,7 @@ fn tries_left(draft: &Draft, snapshot: &Snapshot, policy: &Policy) -> Result<u32
 }
 
 /// Writes the intent down and answers that it goes out.
-fn act(
+pub(super) fn act(
     draft: &mut Draft,
     kind: IntentKind,
     tries: u32,
@@ -341,6 +351,9 @@ fn announcement(kind: &IntentKind, image: Option<&str>) -> (&'static str, String
         IntentKind::Configure => ("Configuring", "Its settings are being changed.".to_owned()),
         IntentKind::Deploy { .. } => ("Deploying", format!("{image} is being deployed.")),
         IntentKind::Terminate => ("Terminating", "Its environment is being taken down.".to_owned()),
+        IntentKind::Adopt => {
+            ("Adopting", "The environment that a person named is being taken for it.".to_owned())
+        }
     }
 }
 

@@ -18,6 +18,17 @@ pub(super) fn failure_event<'a>(
         .map(|(_, event)| event)
 }
 
+/// The event that says that a change of tags failed. An adoption asks for no
+/// other: what else failed on the environment was somebody else's.
+pub(super) fn tags_failed<'a>(
+    intent: &Intent,
+    environment: &Environment,
+    snapshot: &'a Snapshot,
+) -> Option<&'a ServiceEvent> {
+    let failed = |event: &&ServiceEvent| event.message.contains("Environment tag update failed");
+    of_operation(intent, environment, snapshot).find(failed)
+}
+
 pub(super) fn has_success(intent: &Intent, environment: &Environment, snapshot: &Snapshot) -> bool {
     of_operation(intent, environment, snapshot)
         .any(|event| SUCCESSES.iter().any(|text| event.message.contains(text)))

@@ -9,7 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::policy::Policy;
 use super::report::Held;
 use crate::model::{
-    EndReason, FeatureName, Guard, GuardLedger, Intent, IntentKind, Life, Record, Snapshot, SpecRow,
+    EndReason, EnvironmentId, FeatureName, Guard, GuardLedger, Intent, IntentKind, Life, Record, Snapshot,
+    SpecRow,
 };
 
 /// How many durations of an operation are remembered.
@@ -77,6 +78,12 @@ impl<'a> Budget<'a> {
         Ok(())
     }
 
+    /// Whether an orphan that a person named may be ended now: a deletion that
+    /// was asked for. It is held and approved by its id.
+    pub(super) fn may_end_orphan(&mut self, id: &EnvironmentId) -> Result<(), Guard> {
+        self.may_end(&FeatureName::new(id.as_str()), EndReason::Deleted)
+    }
+
     /// Whether a create may go out now; if so, it is counted, also against
     /// the feature's own marks.
     pub(super) fn may_create(&mut self, record: &mut Record) -> Result<(), Guard> {
@@ -116,22 +123,22 @@ impl<'a> Budget<'a> {
     /// Takes the marks of a call back that certainly changed nothing: an
     /// outage or a refusal must not use up what it did not do.
     pub(super) fn give_back(&mut self, record: &mut Record, intent: &Intent) {
-        let take = |marks: &mut Vec<Timestamp>| {
-            if let Some(place) = marks.iter().position(|mark| *mark == intent.at) {
-                marks.remove(place);
-            }
-        };
         match (&intent.kind, &record.life) {
             (IntentKind::Launch { .. }, _) => {
-                take(&mut self.ledger.creates);
-                take(&mut record.creates);
+                take(&mut self.ledger.creates, intent);
+                take(&mut record.creates, intent);
             }
             (IntentKind::Terminate, Life::Ending { reason: EndReason::Vanished, .. }) => {
-                take(&mut self.ledger.inferred);
+                take(&mut self.ledger.inferred, intent);
             }
-            (IntentKind::Terminate, _) => take(&mut self.ledger.asked),
-            (IntentKind::Configure | IntentKind::Deploy { .. }, _) => {}
+            (IntentKind::Terminate, _) => take(&mut self.ledger.asked, intent),
+            (IntentKind::Configure | IntentKind::Deploy { .. } | IntentKind::Adopt, _) => {}
         }
+    }
+
+    /// The same for an orphan's termination.
+    pub(super) fn give_back_orphan(&mut self, intent: &Intent) {
+        take(&mut self.ledger.asked, intent);
     }
 
     /// Remembers how long an operation took.
@@ -168,6 +175,13 @@ impl<'a> Budget<'a> {
 
     pub(super) fn into_ledger(self) -> GuardLedger {
         self.ledger
+    }
+}
+
+/// Takes back the mark that an intent was written with.
+fn take(marks: &mut Vec<Timestamp>, intent: &Intent) {
+    if let Some(place) = marks.iter().position(|mark| *mark == intent.at) {
+        marks.remove(place);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::adopt;
 use super::draft::Draft;
 use super::locate::Seen;
 use super::policy::{Policy, SETTLE, UNPROVEN};
@@ -91,6 +92,7 @@ pub(super) fn forget_if_asked(draft: &mut Draft, seen: &Seen) {
         Seen::Missing { .. } | Seen::Absent => {
             draft.record.identity.ledger = None;
             draft.record.attempt = Attempt::Idle;
+            draft.record.asks.adoption = None;
             draft.tell(Severity::Warn, "Forgotten", "The environment is forgotten, as asked.");
         }
         _ => draft.tell(Severity::Warn, "NotForgotten", "The environment is seen, so it is not forgotten."),
@@ -207,6 +209,7 @@ fn reprieve(
 
 /// Writes the tombstone, or starts the life that was asked for meanwhile.
 fn finish(draft: &mut Draft, reason: EndReason, hash: Option<SpecHash>, renewals: u64, at: Timestamp) {
+    adopt::give_up(draft, "the feature ended");
     draft.record.identity.ledger = None;
     draft.record.attempt = Attempt::Idle;
     draft.record.wanted = None;

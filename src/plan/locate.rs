@@ -1,6 +1,6 @@
 //! Where a feature's environment is, as far as the answers show it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use jiff::Timestamp;
@@ -8,16 +8,21 @@ use jiff::Timestamp;
 use crate::model::names::binding;
 use crate::model::{
     Answer, Attempt, BindingAnswer, Environment, EnvironmentId, EnvironmentName, EnvironmentStatus, Failure,
-    IntentKind, Record, Severity, Snapshot, VersionLabel,
+    FeatureName, IntentKind, Record, RecordRow, Severity, Snapshot, VersionLabel,
 };
 
 /// The listing, indexed once for all features.
 pub(super) struct Fleet<'a> {
     live: BTreeMap<&'a EnvironmentName, Vec<&'a Environment>>,
-    /// Ids that some ledger names.
-    ledgered: BTreeSet<&'a EnvironmentId>,
-    /// Names that some ledger gives.
-    names: BTreeSet<&'a EnvironmentName>,
+    /// Ids that some ledger names, with whose ledger it is.
+    ledgered: BTreeMap<&'a EnvironmentId, &'a FeatureName>,
+    /// Names that some ledger gives, with whose ledger it is.
+    names: BTreeMap<&'a EnvironmentName, &'a FeatureName>,
+    /// Which feature a person gave an orphan to; of several the one that is
+    /// about to take it, or else the first.
+    claims: BTreeMap<&'a EnvironmentId, &'a FeatureName>,
+    /// Whether some record cannot be read, so that nobody knows what it names.
+    unreadable: bool,
 }
 
 /// Where a feature's environment is.
@@ -61,12 +66,29 @@ impl<'a> Fleet<'a> {
                 live.entry(&environment.name).or_default().push(environment);
             }
         }
+        let records = || snapshot.features.iter().filter_map(|(name, entry)| Some((name, entry.record()?)));
         let ledgers =
-            || snapshot.features.values().filter_map(|entry| entry.record()?.identity.ledger.as_ref());
+            || records().filter_map(|(name, record)| Some((name, record.identity.ledger.as_ref()?)));
+        let mut claims = BTreeMap::new();
+        for taken in [true, false] {
+            for (name, record) in records() {
+                let Some(asked) = &record.asks.adoption else { continue };
+                let ledger = record.identity.ledger.as_ref();
+                let is_taken = ledger.is_some_and(|ledger| ledger.id.as_ref() == Some(&asked.what.id));
+                if is_taken == taken && (taken || ledger.is_none()) {
+                    claims.entry(&asked.what.id).or_insert(name);
+                }
+            }
+        }
         Self {
             live,
-            ledgered: ledgers().filter_map(|ledger| ledger.id.as_ref()).collect(),
-            names: ledgers().map(|ledger| &ledger.name).collect(),
+            claims,
+            ledgered: ledgers().filter_map(|(name, ledger)| Some((ledger.id.as_ref()?, name))).collect(),
+            names: ledgers().map(|(name, ledger)| (&ledger.name, name)).collect(),
+            unreadable: snapshot
+                .features
+                .values()
+                .any(|entry| matches!(entry.record, RecordRow::Unreadable { .. })),
         }
     }
 
@@ -77,9 +99,28 @@ impl<'a> Fleet<'a> {
 
     /// Live environments that no ledger knows, by id or by name.
     pub(super) fn strangers(&self) -> impl Iterator<Item = &'a Environment> + '_ {
-        self.live.values().flatten().copied().filter(|environment| {
-            !self.ledgered.contains(&environment.id) && !self.names.contains(&environment.name)
-        })
+        self.live.values().flatten().copied().filter(|environment| !self.knows(environment))
+    }
+
+    /// Whether some ledger names this environment, by id or by name.
+    pub(super) fn knows(&self, environment: &Environment) -> bool {
+        self.ledgered.contains_key(&environment.id) || self.names.contains_key(&environment.name)
+    }
+
+    /// The same of features other than this one.
+    pub(super) fn knows_as_anothers(&self, environment: &Environment, own: &FeatureName) -> bool {
+        let owners = [self.ledgered.get(&environment.id), self.names.get(&environment.name)];
+        owners.into_iter().flatten().any(|owner| *owner != own)
+    }
+
+    /// The feature that a person gave this orphan to.
+    pub(super) fn claimant(&self, id: &EnvironmentId) -> Option<&'a FeatureName> {
+        self.claims.get(id).copied()
+    }
+
+    /// Whether some record cannot be read: any stranger may be its.
+    pub(super) fn has_unreadable_records(&self) -> bool {
+        self.unreadable
     }
 
     /// Whether any live environment, ours or not, shows this label.

@@ -6,6 +6,7 @@
 //! a reason to wait ends the row. Nothing here reads a clock, draws a random
 //! number, logs or performs I/O.
 
+mod adopt;
 mod beanstalk;
 mod check;
 mod converge;
@@ -14,6 +15,7 @@ mod evidence;
 mod guards;
 mod life;
 mod locate;
+mod orphans;
 mod policy;
 mod questions;
 mod report;
@@ -26,15 +28,15 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::model::{
-    Configure, CreateEnvironment, CreateVersion, Deploy, Entry, FeatureName, GuardLedger, PutBundle, Record,
-    Severity, Snapshot, Terminate, VersionLabel,
+    Adopt, Configure, CreateEnvironment, CreateVersion, Deploy, EndOrphan, Entry, EnvironmentId, FeatureName,
+    GuardLedger, OrphanRequest, PutBundle, Record, Severity, Snapshot, Terminate, VersionLabel,
 };
 
-pub use check::{Violation, check};
+pub use check::{Subject, Violation, check};
 pub(crate) use policy::pace_key;
 pub use policy::{Guards, Policy};
 pub use questions::{Questions, questions};
-pub use report::{Held, Orphan, Report, Situation, Waiting};
+pub use report::{Held, Report, Situation, Waiting};
 
 use draft::Draft;
 use guards::Budget;
@@ -50,8 +52,21 @@ pub struct Plan {
     pub guards: GuardLedger,
     /// What is done, feature by feature.
     pub steps: BTreeMap<FeatureName, Step>,
+    /// What is done about orphans that people want ended.
+    pub orphans: BTreeMap<EnvironmentId, OrphanStep>,
     /// Why every feature moves or waits.
     pub report: Report,
+}
+
+/// What is done about one orphan: its request first, the call after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrphanStep {
+    /// The request as it will be; `None`: it is served, and goes away.
+    pub request: Option<OrphanRequest>,
+    /// The one call.
+    pub action: Option<EndOrphan>,
+    /// Lines for its history, which stands under its id.
+    pub news: Vec<News>,
 }
 
 /// What is done for one feature: its record first, the call after.
@@ -88,6 +103,8 @@ pub enum Action {
     Deploy(PutBundle, CreateVersion, Deploy),
     /// Takes the environment down.
     Destroy(Terminate),
+    /// Takes an orphan for the feature.
+    Adopt(Adopt),
     /// Removes versions and bundles that nobody runs.
     Tidy(Vec<Remains>),
 }
@@ -140,17 +157,25 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
             steps.insert(name.clone(), step);
         }
     }
+    let orphans = orphans::steps(snapshot, &fleet, &mut budget);
+    report.requests = snapshot.orphans.clone();
+    for (id, step) in &orphans {
+        match &step.request {
+            Some(request) => drop(report.requests.insert(id.clone(), request.clone())),
+            None => drop(report.requests.remove(id)),
+        }
+    }
     report.held = budget.held();
-    Plan { now: snapshot.now, guards: budget.into_ledger(), steps, report }
+    Plan { now: snapshot.now, guards: budget.into_ledger(), steps, orphans, report }
 }
 
 /// The row of the table: one feature, step by step.
 fn decide<'a>(
     name: &'a FeatureName,
     entry: &'a Entry,
-    snapshot: &Snapshot,
+    snapshot: &'a Snapshot,
     policy: &Policy,
-    fleet: &Fleet,
+    fleet: &Fleet<'a>,
     budget: &mut Budget,
 ) -> (Draft<'a>, Situation) {
     let mut draft = Draft::new(name, entry);
@@ -168,9 +193,9 @@ fn decide<'a>(
 fn paused<'a>(
     name: &'a FeatureName,
     entry: &'a Entry,
-    snapshot: &Snapshot,
+    snapshot: &'a Snapshot,
     policy: &Policy,
-    fleet: &Fleet,
+    fleet: &Fleet<'a>,
     budget: &mut Budget,
     why: &str,
 ) -> (Draft<'a>, Situation) {
@@ -218,8 +243,14 @@ impl Step {
 }
 
 impl Plan {
+    /// Whether anything is called.
+    pub fn calls(&self) -> bool {
+        self.steps.values().any(|step| step.action.is_some())
+            || self.orphans.values().any(|step| step.action.is_some())
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.orphans.is_empty()
     }
 }

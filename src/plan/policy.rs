@@ -101,6 +101,9 @@ pub(super) const SETTLE: SignedDuration = SignedDuration::from_secs(60);
 /// lag by a minute or so.
 pub(super) const UNPROVEN: SignedDuration = SignedDuration::from_mins(10);
 
+/// How long after a change of tags the former ones may still be shown.
+pub(super) const TAGS_LATE: SignedDuration = SignedDuration::from_mins(5);
+
 /// Two complete listings this far apart must lack an environment before its
 /// absence is weighed at all.
 pub(super) const ABSENCE: SignedDuration = SignedDuration::from_secs(10);
@@ -120,7 +123,9 @@ pub(super) const PREFLIGHT: SignedDuration = SignedDuration::from_secs(60);
 pub(super) fn allowance(kind: &IntentKind) -> SignedDuration {
     match kind {
         IntentKind::Launch { .. } | IntentKind::Terminate => SignedDuration::from_mins(30),
-        IntentKind::Configure | IntentKind::Deploy { .. } => SignedDuration::from_mins(20),
+        IntentKind::Configure | IntentKind::Deploy { .. } | IntentKind::Adopt => {
+            SignedDuration::from_mins(20)
+        }
     }
 }
 
@@ -143,5 +148,6 @@ pub(crate) fn pace_key(kind: &IntentKind) -> &'static str {
         IntentKind::Configure => "configure",
         IntentKind::Deploy { .. } => "deploy",
         IntentKind::Terminate => "terminate",
+        IntentKind::Adopt => "adopt",
     }
 }

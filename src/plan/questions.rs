@@ -11,7 +11,7 @@ use super::wanted;
 use crate::model::names::cname_prefix;
 use crate::model::{
     ApplicationName, Entry, Environment, EnvironmentId, EnvironmentName, EnvironmentStatus, FeatureName,
-    Intent, IntentKind, Life, Record, Reply, StoreId,
+    Intent, IntentKind, Life, OrphanRequest, Record, Reply, StoreId,
 };
 
 /// Questions to the cloud, from what was read first.
@@ -25,6 +25,9 @@ pub struct Questions {
     /// Live environments with our prefix that no ledger knows: read once each
     /// for the list of orphans.
     pub strangers: BTreeSet<EnvironmentId>,
+    /// Environments whose tags a decision rests on in this very turn: those
+    /// that a person gave to a feature.
+    pub tags: BTreeSet<EnvironmentId>,
     /// Known environments that the listing lacks.
     pub missing: BTreeSet<EnvironmentId>,
     /// Environments whose settings update may have ended.
@@ -46,11 +49,13 @@ pub fn questions(
     store: &StoreId,
     policy: &Policy,
     features: &BTreeMap<FeatureName, Entry>,
+    orphans: &BTreeMap<EnvironmentId, OrphanRequest>,
     environments: Option<&BTreeMap<EnvironmentId, Environment>>,
 ) -> Questions {
     let mut questions = Questions::default();
     let mut names = BTreeMap::new();
     let mut ids = BTreeSet::new();
+    let mut given = BTreeSet::new();
     for (name, entry) in features {
         let Some(record) = entry.record() else {
             ask_of_feature(&mut questions, store, policy, entry, &Record::new(name.clone()), environments);
@@ -62,10 +67,26 @@ pub fn questions(
             ids.extend(&ledger.id);
         }
         ask_of_intent(&mut questions, record, environments);
+        given.extend(record.asks.adoption.as_ref().map(|asked| &asked.what.id));
+    }
+    for intent in orphans.values().filter_map(OrphanRequest::open) {
+        questions.under_way = true;
+        events_from(&mut questions, intent);
     }
     if let Some(environments) = environments {
-        questions.missing =
-            ids.iter().filter(|id| !environments.contains_key(**id)).map(|id| (*id).clone()).collect();
+        questions.missing = ids
+            .iter()
+            .copied()
+            .chain(orphans.keys())
+            .chain(given.iter().copied())
+            .filter(|id| !environments.contains_key(*id))
+            .cloned()
+            .collect();
+        // While it is changed there is nothing to decide.
+        let rests = |id: &&EnvironmentId| {
+            environments.get(*id).is_some_and(|found| found.status == EnvironmentStatus::Ready)
+        };
+        questions.tags = given.into_iter().filter(rests).cloned().collect();
         for environment in environments
             .values()
             .filter(|environment| environment.is_live() && !ids.contains(&environment.id))
@@ -104,9 +125,11 @@ fn ask_of_feature(
     let gone = listed.is_some_and(|environment| !environment.is_live());
     let made = id.is_some() && !gone;
     let closes = |intent: &Intent| gone || matches!(intent.reply, Reply::Refused(_));
-    questions.platform |= !made && feature.spec.template.is_none();
+    // What an adopted one is to run is computed when it is there already.
+    questions.platform |= (!made || record.wanted.is_none()) && feature.spec.template.is_none();
     if let Some(application) = wanted::application(feature, policy)
         && !made
+        && record.asks.adoption.is_none()
         && record.open().is_none_or(closes)
     {
         let series = record.identity.cname_series;
@@ -129,6 +152,12 @@ fn wakes(entry: &Entry, record: &Record) -> bool {
     }
 }
 
+/// Events since an intent help its verdict.
+fn events_from(questions: &mut Questions, intent: &Intent) {
+    let from = intent.at - SignedDuration::from_secs(5);
+    questions.events_since = Some(questions.events_since.map_or(from, |since| since.min(from)));
+}
+
 fn ask_of_intent(
     questions: &mut Questions,
     record: &Record,
@@ -140,8 +169,7 @@ fn ask_of_intent(
     let status = id.and_then(|id| environments?.get(id)).map(|environment| &environment.status);
     // Events only help a verdict, and while an operation goes on there is none.
     if matches!(status, None | Some(EnvironmentStatus::Ready | EnvironmentStatus::Terminated)) {
-        let from = intent.at - SignedDuration::from_secs(5);
-        questions.events_since = Some(questions.events_since.map_or(from, |since| since.min(from)));
+        events_from(questions, intent);
     }
     if intent.kind == IntentKind::Configure
         && let Some(environment) = id.and_then(|id| environments?.get(id))

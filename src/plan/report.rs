@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::locate::Fleet;
 use super::policy::Policy;
-use crate::model::names::binding;
+use crate::model::names::{BINDING_TAG, binding};
 use crate::model::{
-    ApplicationName, BindingAnswer, EndReason, EnvironmentId, EnvironmentName, Failure, FeatureName, Guard,
-    IntentKind, Record, Snapshot,
+    EndReason, EnvironmentId, Failure, FeatureName, Guard, IntentKind, Orphan, OrphanRequest, Record,
+    Snapshot,
 };
 
 /// The plan's reasons.
@@ -20,6 +20,8 @@ pub struct Report {
     pub features: BTreeMap<FeatureName, Situation>,
     /// The records as they will be, which status rows are derived from.
     pub records: BTreeMap<FeatureName, Record>,
+    /// The requests about orphans as they will be.
+    pub requests: BTreeMap<EnvironmentId, OrphanRequest>,
     /// What guards hold back.
     pub held: Vec<Held>,
     /// Live environments that bear our tag and that no ledger knows.
@@ -47,20 +49,6 @@ pub struct Held {
     pub features: Vec<FeatureName>,
     /// When the next place is free, where time frees one.
     pub frees: Option<Timestamp>,
-}
-
-/// A live environment that bears our tag and that this store does not know.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub struct Orphan {
-    /// Its id.
-    pub id: EnvironmentId,
-    /// Its name.
-    pub name: EnvironmentName,
-    /// Its application.
-    pub application: ApplicationName,
-    /// Whether the tag fits this store's identity; otherwise another
-    /// installation made it, or the tag was copied.
-    pub fits: bool,
 }
 
 /// An operation under way.
@@ -101,6 +89,13 @@ pub enum Situation {
     },
     /// The environment's tags do not prove it ours yet.
     Unproven,
+    /// A person gave it an orphan, which cannot be taken at this moment.
+    AdoptionWaits {
+        /// Which.
+        id: EnvironmentId,
+        /// Why.
+        why: String,
+    },
     /// An environment that is not ours bears the name.
     NameTaken {
         /// Its id.
@@ -162,20 +157,26 @@ impl Report {
     pub(super) fn new(snapshot: &Snapshot, fleet: &Fleet, policy: &Policy) -> Self {
         let orphans = fleet
             .strangers()
-            .filter_map(|environment| match snapshot.bindings.get(&environment.id) {
-                Some(BindingAnswer::Bears(found)) => Some(Orphan {
+            .filter_map(|environment| {
+                let tags = snapshot.tags.get(&environment.id)?.known()?;
+                let found = tags.get(BINDING_TAG)?;
+                let fits =
+                    *found == binding(&snapshot.home.store, &environment.application, &environment.name);
+                Some(Orphan {
                     id: environment.id.clone(),
+                    arn: environment.arn.clone(),
                     name: environment.name.clone(),
                     application: environment.application.clone(),
-                    fits: *found
-                        == binding(&snapshot.home.store, &environment.application, &environment.name),
-                }),
-                _ => None,
+                    created: environment.created,
+                    tags: tags.clone(),
+                    fits,
+                })
             })
             .collect();
         Self {
             features: BTreeMap::new(),
             records: BTreeMap::new(),
+            requests: BTreeMap::new(),
             held: Vec::new(),
             orphans,
             blind: snapshot.fleet.gap().map(str::to_owned),

@@ -4,6 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::adopt;
 use super::draft::Draft;
 use super::evidence::{failure_event, has_success, same_value};
 use super::guards::Budget;
@@ -15,7 +16,7 @@ use crate::model::{
 };
 
 /// What becomes of an intent.
-enum Verdict {
+pub(super) enum Verdict {
     /// It stays open: no verdict yet.
     Wait,
     /// It did what it should.
@@ -30,7 +31,7 @@ enum Verdict {
 }
 
 /// Whether a failure is tried again.
-enum Again {
+pub(super) enum Again {
     /// As often as the policy allows, each time later.
     Backoff,
     /// For ever, with a long pause: time removes the obstacle.
@@ -52,6 +53,7 @@ pub(super) fn close_intent(draft: &mut Draft, seen: &Seen, snapshot: &Snapshot, 
     }
     let verdict = match (&intent.reply, &intent.kind) {
         (_, _) if matches!(seen, Seen::Gap(_)) => Verdict::Wait,
+        (_, IntentKind::Adopt) => adopt::verdict(draft, &intent, seen, snapshot),
         (Reply::Refused(refusal), _) => refused(draft, &intent, refusal, seen),
         (_, IntentKind::Launch { .. }) => launch(&intent, seen, snapshot),
         (_, IntentKind::Deploy { label }) => deploy(&intent, label, seen, snapshot),
@@ -59,6 +61,9 @@ pub(super) fn close_intent(draft: &mut Draft, seen: &Seen, snapshot: &Snapshot, 
         (_, IntentKind::Terminate) => terminate(draft, &intent, seen, snapshot),
     };
     settle(draft, &intent, verdict, seen, snapshot, budget);
+    if intent.kind == IntentKind::Adopt {
+        adopt::settled(draft, seen, snapshot);
+    }
 }
 
 /// A definite no, sorted by what to do next.
@@ -232,7 +237,7 @@ fn terminate(draft: &Draft, intent: &Intent, seen: &Seen, snapshot: &Snapshot) -
 
 /// How long an absence must last before it is believed after our own accepted
 /// call. A listing that shows nothing at all may be one that hides everything.
-fn patience(snapshot: &Snapshot) -> SignedDuration {
+pub(super) fn patience(snapshot: &Snapshot) -> SignedDuration {
     match &snapshot.fleet {
         Answer::Known(environments) if !environments.is_empty() => ABSENCE,
         _ => BLANK,
@@ -381,11 +386,12 @@ fn failed_reason(kind: &IntentKind) -> &'static str {
         IntentKind::Configure => "SettingsFailed",
         IntentKind::Deploy { .. } => "DeployFailed",
         IntentKind::Terminate => "TerminateFailed",
+        IntentKind::Adopt => "AdoptFailed",
     }
 }
 
 /// A failure after which what the environment shows is not to be trusted.
-fn failed_once(message: &str) -> Verdict {
+pub(super) fn failed_once(message: &str) -> Verdict {
     Verdict::Failed { message: message.to_owned(), again: Again::Backoff, dirty: true }
 }
 
@@ -406,7 +412,7 @@ fn vanished(seen: &Seen) -> Verdict {
 }
 
 /// Whether the listing is later than the intent by more than this.
-fn overdue(intent: &Intent, by: SignedDuration, snapshot: &Snapshot) -> bool {
+pub(super) fn overdue(intent: &Intent, by: SignedDuration, snapshot: &Snapshot) -> bool {
     snapshot.now.duration_since(intent.at) > by
 }
 
@@ -417,6 +423,6 @@ fn fresh(environment: &Environment, snapshot: &Snapshot) -> bool {
 }
 
 /// Whether an operation ended on the environment since the intent was written.
-fn moved(intent: &Intent, environment: &Environment) -> bool {
+pub(super) fn moved(intent: &Intent, environment: &Environment) -> bool {
     environment.updated > intent.updated_before
 }

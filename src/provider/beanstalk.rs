@@ -6,7 +6,6 @@ use jiff::Timestamp;
 
 use super::{decode, platform};
 use crate::aws::{CallError, Clients, Dated, call, refused};
-use crate::model::names::BINDING_TAG;
 use crate::model::{
     Address, ApplicationName, Environment, EnvironmentId, EnvironmentName, OptionKey, RefusalClass,
     ServiceEvent, VersionLabel,
@@ -128,11 +127,6 @@ impl Beanstalk {
             Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))
         };
         Ok(answer.resource_tags().iter().filter_map(pair).collect())
-    }
-
-    /// The binding that an environment bears, if any.
-    pub async fn binding(&self, arn: &str) -> Result<Option<String>, CallError> {
-        Ok(self.tags(arn).await?.remove(BINDING_TAG))
     }
 
     /// Events of all environments since a time (inclusive), newest first:

@@ -7,9 +7,11 @@ mod bundles;
 mod decode;
 mod mutate;
 mod platform;
+mod proof;
 mod registry;
 
 pub use beanstalk::{Beanstalk, Listing, VersionSource};
 pub use bundles::Bundles;
-pub use mutate::{Accepted, OwnedEnvironment};
+pub use mutate::Accepted;
+pub use proof::{AdoptableOrphan, MayEnd, NamedOrphan, OwnedEnvironment};
 pub use registry::{Registry, RegistryHome};

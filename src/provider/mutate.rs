@@ -1,16 +1,18 @@
 //! Requests to Elastic Beanstalk that change something. Each is complete when
 //! it comes here and is sent once.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_elasticbeanstalk::types::S3Location;
 use aws_types::request_id::RequestId as _;
 
 use super::beanstalk::{Beanstalk, VersionSource};
 use super::decode;
-use crate::aws::{CallError, call, refused};
-use crate::model::names::BINDING_TAG;
+use super::proof::{AdoptableOrphan, MayEnd};
+use crate::aws::{CallError, call};
 use crate::model::{
     ApplicationName, Configure, CreateEnvironment, CreateVersion, Deploy, EnvironmentId, RefusalClass,
-    RequestId, Terminate, VersionLabel,
+    RequestId, VersionLabel,
 };
 
 /// A request that was accepted; what becomes of it shows later.
@@ -24,59 +26,21 @@ pub struct Accepted {
     pub arn: Option<String>,
 }
 
-/// The proof that an environment is ours, made by [`Beanstalk::prove`] alone;
-/// the only thing that [`Beanstalk::terminate`] takes.
-#[derive(Debug, PartialEq, Eq)]
-pub struct OwnedEnvironment {
-    id: EnvironmentId,
-}
-
-impl OwnedEnvironment {
-    /// Which environment.
-    pub fn id(&self) -> &EnvironmentId {
-        &self.id
-    }
-}
-
-fn unproven(why: String) -> CallError {
-    refused(RefusalClass::Unproven, why)
-}
-
 impl Beanstalk {
-    /// Reads afresh whether the environment of this id bears this binding.
-    /// Tags hang on an ARN, which is made of names, so the id is read first:
-    /// a namesake's tags prove nothing.
-    pub async fn prove(&self, wanted: &Terminate) -> Result<OwnedEnvironment, CallError> {
-        let Terminate { id, arn, binding } = wanted;
-        let Some(live) = self.by_id(id).await? else {
-            return Err(unproven(format!("environment {id} is not to be seen")));
-        };
-        if !live.is_live() {
-            return Err(refused(RefusalClass::NotFound, format!("environment {id} is already Terminated")));
-        }
-        if live.arn.as_ref().is_some_and(|live| live != arn) {
-            return Err(unproven(format!("environment {id} has another ARN than the recorded {arn}")));
-        }
-        match self.tags(arn).await?.get(BINDING_TAG) {
-            Some(bears) if bears == binding => Ok(OwnedEnvironment { id: id.clone() }),
-            Some(_) => Err(unproven(format!("environment {id} bears somebody else's binding"))),
-            None => Err(unproven(format!("environment {id} shows no binding"))),
-        }
-    }
-
     /// AWS API `TerminateEnvironment`, by id, with its resources and never
     /// by force.
-    pub async fn terminate(&self, owned: OwnedEnvironment) -> Result<Accepted, CallError> {
+    pub async fn terminate(&self, proof: impl Into<MayEnd>) -> Result<Accepted, CallError> {
+        let id = proof.into().into_id();
         let request = self
             .clients
             .beanstalk
             .terminate_environment()
-            .environment_id(owned.id.as_str())
+            .environment_id(id.as_str())
             .terminate_resources(true);
         let reply = call(request.send()).await?.value;
         Ok(Accepted {
             request: reply.request_id().map(Into::into),
-            environment: Some(owned.id),
+            environment: Some(id),
             arn: reply.environment_arn,
         })
     }
@@ -181,6 +145,24 @@ impl Beanstalk {
             environment: Some(wanted.id.clone()),
             arn: reply.environment_arn,
         })
+    }
+
+    /// AWS API `UpdateTagsForResource`: the one change of tags, of an orphan
+    /// that a person gave to a feature. Beanstalk shows Updating meanwhile, and
+    /// calls a set that changes nothing an error.
+    pub async fn adopt(
+        &self,
+        proof: AdoptableOrphan,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<Accepted, CallError> {
+        let request = self
+            .clients
+            .beanstalk
+            .update_tags_for_resource()
+            .resource_arn(proof.arn())
+            .set_tags_to_add(decode::tags(tags));
+        let reply = call(request.send()).await?.value;
+        Ok(Accepted { request: reply.request_id().map(Into::into), ..Accepted::default() })
     }
 
     /// AWS API `DeleteApplicationVersion`, the bundle left alone. One that is

@@ -85,6 +85,7 @@ fn reason(situation: &Situation) -> &'static str {
         Situation::NotVisible { .. } => "NotVisible",
         Situation::Unproven => "Unproven",
         Situation::NameTaken { .. } => "NameTaken",
+        Situation::AdoptionWaits { .. } => "AdoptionWaits",
         Situation::Blocked { reason, .. } => reason,
         Situation::AwaitsImage { .. } => "ImageMissing",
         Situation::Held(_) => "GuardHolds",

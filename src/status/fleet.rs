@@ -4,7 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Held, Orphan, Plan};
+use crate::model::Orphan;
+use crate::plan::{Held, Plan};
 
 /// The name of the store's document that holds it.
 pub const FLEET_DOCUMENT: &str = "fleet";
@@ -15,6 +16,10 @@ pub const GUARDS_DOCUMENT: &str = "guards";
 /// The name of the document that says who paused the controller; `null` when
 /// nobody does.
 pub const PAUSE_DOCUMENT: &str = "pause";
+
+/// The name of the document of people's wishes about orphans: requests by the
+/// environment's id.
+pub const ORPHANS_DOCUMENT: &str = "orphans";
 
 /// What the last turn saw beyond single features.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::plan::{Plan, Policy, Situation, Waiting};
 
-pub use fleet::{FLEET_DOCUMENT, FleetView, GUARDS_DOCUMENT, PAUSE_DOCUMENT, Pause, fleet};
+pub use fleet::{FLEET_DOCUMENT, FleetView, GUARDS_DOCUMENT, ORPHANS_DOCUMENT, PAUSE_DOCUMENT, Pause, fleet};
 pub use turn::{TURN_DOCUMENT, TurnView};
 
 /// The status rows after a plan. `previous` gives conditions the time of
@@ -125,7 +125,7 @@ fn phase(situation: &Situation, record: &Record, previous: Option<&StatusView>) 
         Situation::Held(_) if matches!(record.life, Life::Ending { .. }) => Phase::Frozen,
         Situation::Held(_) => Phase::Pending,
         Situation::AwaitsImage { .. } if up => Phase::Updating,
-        Situation::AwaitsImage { .. } => Phase::Pending,
+        Situation::AwaitsImage { .. } | Situation::AdoptionWaits { .. } => Phase::Pending,
         Situation::ForeignOperation => Phase::Updating,
         Situation::Retries(failure) if failure.blocked => Phase::Blocked,
         Situation::Retries(failure) if failure.kind == IntentKind::Terminate => Phase::Terminating,
@@ -151,7 +151,7 @@ fn phase(situation: &Situation, record: &Record, previous: Option<&StatusView>) 
 fn of_operation(waiting: &Waiting) -> Phase {
     match waiting.kind {
         IntentKind::Launch { .. } => Phase::Launching,
-        IntentKind::Configure | IntentKind::Deploy { .. } => Phase::Updating,
+        IntentKind::Configure | IntentKind::Deploy { .. } | IntentKind::Adopt => Phase::Updating,
         IntentKind::Terminate => Phase::Terminating,
     }
 }

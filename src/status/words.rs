@@ -47,6 +47,10 @@ pub(super) fn words(situation: &Situation, record: &Record, phase: Phase) -> Wor
             "waits until that name is free",
         )
         .advise(Some("sprout orphans".to_owned())),
+        Situation::AdoptionWaits { id, why } => {
+            Words::new(format!("It is to have the environment {id}: {why}."), "goes on when that is over")
+                .advise(Some(format!("sprout forget {name} (to have an environment made for it instead)")))
+        }
         Situation::Blocked { reason: "MustBeRecreated", why } => {
             Words::new(why.clone(), "waits for the former template, or for a person to make it anew")
                 .advise(Some(format!("sprout delete {name} --wait, then apply its file again")))
@@ -143,6 +147,7 @@ fn under_way(waiting: &Waiting) -> Words {
         IntentKind::Configure => "Its settings are being changed; its version follows.",
         IntentKind::Deploy { .. } => "A new version is being deployed.",
         IntentKind::Terminate => "Its environment is being taken down.",
+        IntentKind::Adopt => "The environment that a person named is being taken for it.",
     };
     let next = match (&waiting.kind, waiting.expected) {
         (_, Some(_)) => "usually ready",
@@ -158,6 +163,7 @@ fn operation(kind: &IntentKind) -> &'static str {
         IntentKind::Configure => "The settings update",
         IntentKind::Deploy { .. } => "The deployment",
         IntentKind::Terminate => "The termination",
+        IntentKind::Adopt => "The adoption",
     }
 }
 
@@ -172,6 +178,7 @@ fn failed(failure: &Failure, record: &Record) -> String {
         (IntentKind::Launch { .. }, _) => format!("The launch failed: {quoted}"),
         (IntentKind::Configure, _) => format!("The settings were not taken: {quoted}"),
         (IntentKind::Terminate, _) => format!("The termination failed: {quoted}"),
+        (IntentKind::Adopt, _) => format!("The environment could not be taken for it: {quoted}"),
     }
 }
 

@@ -191,20 +191,21 @@ pub(super) fn merge<'a>(dump: &'a Dump, here: &Dump, scope: Scope) -> Result<Mer
     }
     rows.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     let events = if waiting && scope == Scope::Everything {
-        let told: BTreeSet<_> = here.events.iter().map(key).collect();
-        dump.events.iter().filter(|event| !told.contains(&key(event))).collect()
+        let told: BTreeSet<_> = here.events.iter().map(event_key).collect();
+        dump.events.iter().filter(|event| !told.contains(&event_key(event))).collect()
     } else {
         Vec::new()
     };
     Ok(Merge { take_over, rows, events, same })
 }
 
-fn key(event: &EventRow) -> (&FeatureName, jiff::Timestamp, &str, &str) {
+/// What tells two lines of history apart.
+pub(super) fn event_key(event: &EventRow) -> (&FeatureName, jiff::Timestamp, &str, &str) {
     (&event.feature, event.at, &event.reason, &event.message)
 }
 
 /// Whether two rows mean the same, in whatever form the stores keep them.
-fn says_the_same(one: &DumpRow, other: &DumpRow) -> bool {
+pub(super) fn says_the_same(one: &DumpRow, other: &DumpRow) -> bool {
     if one.origin != other.origin {
         return false;
     }

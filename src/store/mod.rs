@@ -11,6 +11,7 @@ mod hold;
 mod open;
 mod rows;
 mod sqlite;
+mod weigh;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub use rows::{
     StoreIdentity, StoredRecord, StoredSpec, Write,
 };
 pub use sqlite::SqliteStore;
+pub use weigh::{MOVED_DOCUMENT, Moved};
 
 /// A desired-state store. The contract is the suite in
 /// `tests/contract/`, through which every implementation is put.
@@ -34,6 +36,9 @@ pub use sqlite::SqliteStore;
 pub trait Store: Send + Sync + 'static {
     /// Where it is, as `SPROUT_STORE` would say it (`sqlite:/path`).
     fn place(&self) -> String;
+
+    /// The version of the layout that the rows are kept in, for people.
+    fn layout(&self) -> u32;
 
     /// Who the store is; minted once, when it is made.
     async fn identity(&self) -> Result<StoreIdentity, StoreError>;

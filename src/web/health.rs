@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::controller::{Pulse, Standing};
-use crate::store::LeaseRow;
+use crate::store::{Hold, LeaseRow};
 
 /// How much later than planned a turn may begin.
 const LATE: Duration = Duration::from_secs(60);
@@ -15,7 +15,8 @@ const LATE: Duration = Duration::from_secs(60);
 pub struct Readiness {
     /// Whether nothing stands in [`Readiness::why`].
     pub ready: bool,
-    /// `leader`, `standby` or `read-only`.
+    /// `leader`, `standby`, `read-only`, or `waiting` for a store that must be
+    /// claimed first.
     pub role: &'static str,
     /// Who leads, as the store has it.
     pub leader: Option<String>,
@@ -69,6 +70,14 @@ pub fn readiness(standing: &Standing, pulse: &Pulse, store: &Result<Option<Lease
         leader: row.and_then(|row| row.holder.clone()),
         epoch: row.map(|row| row.epoch),
         why,
+    }
+}
+
+impl Readiness {
+    /// The same of a process whose store is read-only as it stands: it waits
+    /// for a person, and nobody leads because of that.
+    pub fn waiting_for(self, hold: &Hold) -> Self {
+        Self { ready: false, role: "waiting", why: vec![hold.to_string()], ..self }
     }
 }
 
@@ -141,6 +150,14 @@ mod tests {
         assert_eq!((ready.ready, ready.role, ready.leader.as_deref()), (true, "standby", Some("them")));
         assert_eq!(readiness(&Standing::Follows, &fresh, &row(None)).why, ["nobody leads"]);
         assert_eq!(readiness(&Standing::Follows, &fresh, &Ok(None)).why, ["nobody leads"]);
+    }
+
+    #[test]
+    fn who_waits_for_a_store_to_be_claimed_is_not_ready_and_says_what_to_do() {
+        let fresh = Pulse { last: None, ..pulse(0, None) };
+        let waits = readiness(&Standing::Follows, &fresh, &Ok(None)).waiting_for(&Hold::Unclaimed);
+        assert_eq!((waits.ready, waits.role), (false, "waiting"));
+        assert!(waits.why.len() == 1 && waits.why[0].ends_with("sprout store claim"), "{waits:?}");
     }
 
     #[test]

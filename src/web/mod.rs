@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aws::Budget;
 use crate::controller::{Standing, Switch, Vitals};
-use crate::store::{LeaseRow, Store};
+use crate::store::{Hold, LeaseRow, Store};
 
 pub use health::{Readiness, readiness};
 
@@ -90,7 +90,18 @@ impl Watched {
         };
         let standing: Standing = self.switch.standing();
         let row: Result<Option<LeaseRow>, String> = row;
-        readiness(&standing, &self.vitals.pulse(), &row)
+        let readiness = readiness(&standing, &self.vitals.pulse(), &row);
+        let hold = if standing == Standing::Follows { self.hold().await } else { None };
+        match hold {
+            Some(hold) => readiness.waiting_for(&hold),
+            None => readiness,
+        }
+    }
+
+    /// Why the store is read-only as it stands; a store that does not answer
+    /// is told of by its lease.
+    pub async fn hold(&self) -> Option<Hold> {
+        tokio::time::timeout(STORE_ANSWERS_WITHIN, self.store.hold()).await.ok()?.ok()?
     }
 }
 

@@ -8,6 +8,7 @@ mod ends;
 mod failures;
 mod leaders;
 mod outside;
+mod places;
 mod rows;
 mod stores;
 
@@ -16,7 +17,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::{Lab, secs};
-use stores::Keep;
+use places::Keep;
 
 /// The longest that anything here should take.
 const LONG: Duration = secs(120);

@@ -138,6 +138,23 @@ fn a_second_or_emptied_store_destroys_nothing() {
         (ids(&lab) != before).then(|| format!("{:?}", ids(&lab)))
     });
     assert!(mutations(&lab, "TerminateEnvironment").is_empty());
+
+    // A person puts it in order: one goes on, the others end.
+    let one = lab.write("one.yaml", &spec("one", "v1", "2d"));
+    let kept = crate::e2e::stores::orphan_for(&lab, "one");
+    lab.sprout(&["adopt", &kept, "--feature", "one", "-f", &one.to_string_lossy()]).ok();
+    lab.wait_for("one", "ready", LONG).ok();
+    lab.sprout(&["orphans", "delete", "--all", "--yes", "--why", "nobody needs them"]).ok();
+    eventually(LONG, "only that one is left", || {
+        let left = ids(&lab);
+        if left == [kept.clone()] { Ok(()) } else { Err(format!("{left:?}")) }
+    });
+    eventually(LONG, "no orphan is left", || {
+        let listed = lab.sprout(&["orphans", "-o", "name"]).ok();
+        if listed.stdout.is_empty() { Ok(()) } else { Err(listed.stdout) }
+    });
+    let told = lab.sprout(&["events", &before[0], &before[1], &before[2]]).stdout;
+    assert_eq!(told.matches("It is gone.").count(), 2, "{told}");
 }
 
 fn ids(lab: &Lab) -> Vec<String> {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use beansprout::model::names::{binding, cname_prefix, environment_name};
+use beansprout::model::names::{BINDING_TAG, FEATURE_TAG, binding, cname_prefix, environment_name, tag_text};
 use beansprout::model::{
     Address, Answer, ApplicationName, Artifact, Ask, Attempt, BindingAnswer, Deployed, Digest, Entry,
     Environment, EnvironmentId, EnvironmentStatus, Failure, Feature, FeatureName, GuardLedger, Health, Home,
-    ImageAnswer, Intent, IntentKind, Ledger, Life, Record, RecordRow, Refusal, Reply, RequestId,
+    ImageAnswer, Intent, IntentKind, Ledger, Life, Orphan, Record, RecordRow, Refusal, Reply, RequestId,
     ServiceEvent, Severity, Snapshot, SpecRow, StoreId, VersionLabel, deployable_hash, spec_hash,
 };
 use beansprout::plan::{Memory, Policy, plan};
@@ -52,11 +52,13 @@ pub(super) fn blank() -> Snapshot {
         features: BTreeMap::new(),
         images: BTreeMap::new(),
         bindings: BTreeMap::new(),
+        tags: BTreeMap::new(),
         missing: BTreeMap::new(),
         options: BTreeMap::new(),
         events: Answer::Known(Vec::new()),
         addresses: BTreeMap::new(),
         platform: Answer::Known("64bit Amazon Linux 2023 v4.7.0 running Docker".to_owned()),
+        orphans: BTreeMap::new(),
         guards: GuardLedger::default(),
         paused: None,
         quiet: None,
@@ -100,8 +102,12 @@ impl Seedling {
         if entry.spec != SpecRow::Absent || entry.record != RecordRow::Absent {
             snapshot.features.insert(self.name.clone(), entry);
         }
-        let event =
-            ["", "Failed to deploy application.", "Successfully launched environment: x"][case.rest.event];
+        let event = [
+            "",
+            "Failed to deploy application.",
+            "Successfully launched environment: x",
+            "Environment tag update failed.",
+        ][case.rest.event];
         if let (Answer::Known(events), false) = (&mut snapshot.events, event.is_empty()) {
             events.push(ServiceEvent {
                 at: ago(3),
@@ -172,6 +178,13 @@ impl Seedling {
             }
             Place::Gap => snapshot.fleet = Answer::Gap("no answer".to_owned()),
         }
+        let tags = match case.rest.tags {
+            0 => None,
+            1 => Some(Answer::Known(self.given().what.tags)),
+            2 => Some(Answer::Known(BTreeMap::new())),
+            _ => Some(Answer::Known(self.own_tags())),
+        };
+        snapshot.tags.extend(tags.map(|tags| (self.id(), tags)));
         let wanted = self.record.wanted.as_ref().unwrap().options.clone();
         let options = match case.rest.options {
             0 => return,
@@ -252,10 +265,40 @@ impl Seedling {
                 let extension = SignedDuration::from_hours(48);
                 record.asks.extension = Some(Ask { what: extension, by: ask.by, at: ask.at, why: None });
             }
+            Rest::ADOPTION => record.asks.adoption = Some(self.given()),
             _ => {}
+        }
+        // Whoever takes an orphan was asked to.
+        if matches!(case.last, Last::Open(Kind::Adopt, ..) | Last::Failed(Kind::Adopt, ..)) {
+            record.asks.adoption = Some(self.given());
         }
         record.creates = Vec::new();
         RecordRow::Present { record: Box::new(record), version: 3 }
+    }
+
+    /// The tags that make the environment this feature's.
+    pub(super) fn own_tags(&self) -> BTreeMap<String, String> {
+        let name = environment_name("f-", &store(), &shop(), &self.name);
+        BTreeMap::from([
+            (BINDING_TAG.to_owned(), binding(&store(), &shop(), &name)),
+            (FEATURE_TAG.to_owned(), tag_text(self.name.as_str())),
+        ])
+    }
+
+    /// The ask for the environment of the place, as it was shown: another store's.
+    pub(super) fn given(&self) -> Ask<Orphan> {
+        let environment = self.environment(Look::Ready(Health::Green), false);
+        let tags = BTreeMap::from([(BINDING_TAG.to_owned(), "somebody-else".to_owned())]);
+        let what = Orphan {
+            id: environment.id,
+            arn: environment.arn,
+            name: environment.name,
+            application: environment.application,
+            created: environment.created,
+            tags,
+            fits: false,
+        };
+        Ask { what, by: "tester".to_owned(), at: now(), why: None }
     }
 
     fn kind(&self, kind: Kind) -> IntentKind {
@@ -264,6 +307,7 @@ impl Seedling {
             Kind::Configure => IntentKind::Configure,
             Kind::Deploy => IntentKind::Deploy { label: self.label() },
             Kind::Terminate => IntentKind::Terminate,
+            Kind::Adopt => IntentKind::Adopt,
         }
     }
 

@@ -82,9 +82,11 @@ pub(super) enum Kind {
     Configure,
     Deploy,
     Terminate,
+    Adopt,
 }
 
-pub(super) const KINDS: [Kind; 4] = [Kind::Launch, Kind::Configure, Kind::Deploy, Kind::Terminate];
+pub(super) const KINDS: [Kind; 5] =
+    [Kind::Launch, Kind::Configure, Kind::Deploy, Kind::Terminate, Kind::Adopt];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answered {
@@ -172,6 +174,8 @@ pub(super) struct Rest {
     pub(super) event: usize,
     pub(super) address: usize,
     pub(super) options: usize,
+    /// What was read of the tags of one that a person gave to it.
+    pub(super) tags: usize,
     pub(super) dirty: bool,
     pub(super) moved: bool,
 }
@@ -189,22 +193,26 @@ impl Rest {
             dirty: next(2) == 1,
             moved: next(2) == 1,
             image: next(3),
-            ask: next(6),
-            event: next(3),
+            ask: next(7),
+            event: next(4),
             address: next(3),
             options: next(3),
+            tags: next(4),
         }
     }
 
     /// The ask for protection, which keeps a missing row from mattering.
     pub(super) const PROTECTION: usize = 3;
 
+    /// The ask for an orphan: the environment of the place.
+    pub(super) const ADOPTION: usize = 6;
+
     /// How many there are.
-    pub(super) const ALL: usize = 2 * 2 * 3 * 6 * 3 * 3 * 3;
+    pub(super) const ALL: usize = 2 * 2 * 3 * 7 * 4 * 3 * 3 * 4;
 
     /// Nothing out of the ordinary.
     pub(super) fn plain() -> Self {
-        Self { image: 0, ask: 0, event: 0, address: 0, options: 0, dirty: false, moved: false }
+        Self { image: 0, ask: 0, event: 0, address: 0, options: 0, tags: 0, dirty: false, moved: false }
     }
 }
 

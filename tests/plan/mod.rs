@@ -3,6 +3,7 @@
 mod cases;
 mod domains;
 mod idempotence;
+mod orphans;
 mod predicates;
 mod small_scope;
 mod verdicts;

@@ -30,6 +30,7 @@ pub(super) fn breaches(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
         .into_iter()
         .map(|violation| format!("the checker: {}", violation.what))
         .collect();
+    found.extend(orphan_breaches(snapshot, plan));
     for (name, step) in &plan.steps {
         let entry = &snapshot.features[name];
         let mut must = |holds: bool, what: &str| {
@@ -45,7 +46,7 @@ pub(super) fn breaches(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
         let new = after(entry, step);
         let open = old.and_then(Record::open);
         must(open.is_none_or(|intent| closed(snapshot, old, intent)), "an action beside an open call");
-        let seen = old.and_then(|old| environment(snapshot, old));
+        let seen = old.and_then(|old| environment(snapshot, old)).or_else(|| given(snapshot, old));
         match action {
             Action::Tidy(remains) => {
                 for label in remains.iter().map(|remains| &remains.label) {
@@ -69,7 +70,10 @@ pub(super) fn breaches(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
                     let refused = matches!(intent.reply, Reply::Refused(_));
                     intent.kind == beansprout::model::IntentKind::Terminate && (accepted || refused)
                 });
-                must(known.is_none() || gone || forgotten || ended, "a launch beside one that may live");
+                // What was not taken was never the feature's.
+                let untaken = open.is_some_and(|intent| intent.kind == beansprout::model::IntentKind::Adopt);
+                let none_lives = known.is_none() || gone || forgotten || ended || untaken;
+                must(none_lives, "a launch beside one that may live");
                 must(
                     new.is_some_and(|new| new.artifacts.contains_key(&version.label)),
                     "a version unknown to the record",
@@ -84,11 +88,71 @@ pub(super) fn breaches(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
                 must(unused, "a label that is shown already");
                 ready(&mut must, new, seen.or_else(|| claimed(snapshot, old)), &request.id, false);
             }
+            Action::Adopt(request) => {
+                let shown = &request.asked.what;
+                let given = old.and_then(|old| old.asks.adoption.as_ref());
+                must(given == Some(&request.asked), "an adoption that nobody asked for");
+                let ledger = old.and_then(|old| old.identity.ledger.as_ref());
+                let tried = open.is_some_and(|intent| intent.kind == beansprout::model::IntentKind::Adopt);
+                must(ledger.is_none() || tried, "an adoption beside an environment");
+                let listed = snapshot.fleet.known().and_then(|fleet| fleet.get(&shown.id));
+                let live = listed.or_else(|| snapshot.missing.get(&shown.id)?.known()?.as_ref());
+                ready(&mut must, new, live, &shown.id, false);
+                let tags = snapshot.tags.get(&shown.id).and_then(|tags| tags.known());
+                must(tags == Some(&shown.tags), "tags that were not shown");
+                let other = snapshot.features.iter().filter(|(other, _)| *other != name);
+                let mut ledgers = other.filter_map(|(_, entry)| before(entry)?.identity.ledger.as_ref());
+                must(
+                    ledgers.all(|ledger| ledger.id.as_ref() != Some(&shown.id) && ledger.name != shown.name),
+                    "an adoption of what another feature has",
+                );
+            }
             Action::Destroy(request) => {
                 ready(&mut must, new, seen.or_else(|| claimed(snapshot, old)), &request.id, true);
                 let protected = new.is_none_or(Record::is_protected);
                 must(!protected, "a termination of what is protected");
             }
+        }
+    }
+    found
+}
+
+/// Every breach of a rule about orphans: what ends was named by a person, nobody here has it, and it is at rest.
+fn orphan_breaches(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
+    let mut found = Vec::new();
+    for (id, _) in plan.orphans.iter().filter(|(_, step)| step.action.is_some()) {
+        let mut must = |holds: bool, what: &str| {
+            if !holds {
+                found.push(format!("orphan {id}: {what}"));
+            }
+        };
+        must(snapshot.paused.is_none() && snapshot.quiet.is_none(), "at a time when nothing ends");
+        let request = snapshot.orphans.get(id);
+        must(request.is_some_and(|request| request.ask.what.id == *id), "nobody named it");
+        let open = request.and_then(|request| request.open());
+        let refused = |intent: &beansprout::model::Intent| matches!(intent.reply, Reply::Refused(_));
+        let settled = |intent: &beansprout::model::Intent| {
+            snapshot.now.duration_since(intent.at).as_secs() > 60
+                && !matches!(intent.reply, Reply::Accepted { .. })
+        };
+        must(open.is_none_or(|intent| refused(intent) || settled(intent)), "beside an open call");
+        let listed = snapshot.fleet.known().and_then(|fleet| fleet.get(id));
+        let seen = listed.or_else(|| snapshot.missing.get(id)?.known()?.as_ref());
+        must(seen.is_some_and(|seen| seen.status == EnvironmentStatus::Ready), "not at rest");
+        must(
+            seen.zip(request).is_some_and(|(seen, request)| seen.name == request.ask.what.name),
+            "another one than was shown",
+        );
+        for entry in snapshot.features.values() {
+            must(
+                !matches!(entry.record, RecordRow::Unreadable { .. }),
+                "beside a record that cannot be read",
+            );
+            let ledger = before(entry).and_then(|record| record.identity.ledger.as_ref());
+            let ours = ledger.is_some_and(|ledger| {
+                ledger.id.as_ref() == Some(id) || seen.is_some_and(|seen| seen.name == ledger.name)
+            });
+            must(!ours, "a ledger names it");
         }
     }
     found
@@ -127,6 +191,14 @@ fn claimed<'a>(snapshot: &'a Snapshot, record: Option<&Record>) -> Option<&'a En
     live(snapshot).find(|live| live.name == *name && snapshot.bindings.contains_key(&live.id))
 }
 
+/// The one that a person gave to a feature without one.
+fn given<'a>(snapshot: &'a Snapshot, record: Option<&Record>) -> Option<&'a Environment> {
+    let record = record.filter(|record| record.identity.ledger.is_none())?;
+    let id = &record.asks.adoption.as_ref()?.what.id;
+    let listed = snapshot.fleet.known().and_then(|fleet| fleet.get(id));
+    listed.or_else(|| snapshot.missing.get(id)?.known()?.as_ref())
+}
+
 /// Whether what is observed allows an end of the call at all: a definite no, or an environment that is not in motion,
 /// or none to be seen after the time that a call may take.
 fn closed(snapshot: &Snapshot, record: Option<&Record>, intent: &beansprout::model::Intent) -> bool {
@@ -160,6 +232,12 @@ fn closed(snapshot: &Snapshot, record: Option<&Record>, intent: &beansprout::mod
 pub(super) fn applied(snapshot: &Snapshot, plan: &Plan) -> Snapshot {
     let mut next = snapshot.clone();
     next.guards = plan.guards.clone();
+    for (id, step) in &plan.orphans {
+        match &step.request {
+            Some(request) => drop(next.orphans.insert(id.clone(), request.clone())),
+            None => drop(next.orphans.remove(id)),
+        }
+    }
     for (name, step) in &plan.steps {
         let Some(entry) = next.features.get_mut(name) else { continue };
         match &step.memory {
@@ -190,13 +268,14 @@ pub(super) fn leftovers(snapshot: &Snapshot, policy: &Policy, first: &Plan) -> O
     let tidied = first.steps.values().any(|step| matches!(step.action, Some(Action::Tidy(_))));
     let forgets =
         second.steps.values().all(|step| matches!(step.memory, Memory::Forget(_)) && step.action.is_none());
-    if second.steps.is_empty() || (tidied && forgets) {
+    let settled = second.steps.is_empty() || (tidied && forgets);
+    if settled && second.orphans.is_empty() {
         return None;
     }
     let (then, now) = (format!("{:#?}", next.features), format!("{:#?}", applied(&next, &second).features));
     let changed = similar::TextDiff::from_lines(&then, &now).unified_diff().context_radius(1).to_string();
     let actions: Vec<_> = second.steps.values().map(|step| (&step.action, &step.news)).collect();
-    Some(format!("{changed}\n{actions:?}"))
+    Some(format!("{changed}\n{actions:?}\n{:?}", second.orphans))
 }
 
 /// Whether a record still waits for the call that it had open.

@@ -34,7 +34,7 @@ fn walk(part: usize, of: usize) -> usize {
         for last in lasts() {
             for life in LIVES {
                 for row in ROWS {
-                    rotation += 7;
+                    rotation += 11;
                     let case = Case { place, last, life, row, rest: Rest::nth(rotation % Rest::ALL) };
                     let mut snapshot = blank();
                     seedling.enter(&case, &mut snapshot);

@@ -8,7 +8,7 @@ use super::cases::{Seedling, ago, blank, policy};
 use super::domains::{Alive, Answered, ById, Case, Kind, Last, Look, Place, Rest, Row, Tags};
 use super::predicates::still_open;
 use Answered::{Accepted, Refused, Unknown};
-use Kind::{Configure, Deploy, Launch, Terminate};
+use Kind::{Adopt, Configure, Deploy, Launch, Terminate};
 use Outcome::{Applied, Blocked, Failed, ForGood, Gone, Later, Refuted, Wait};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,12 @@ enum Sign {
     Moved,
     Shown,
     NotShown,
+    /// The tags are the feature's.
+    OwnTags,
+    /// The tags are as they were shown to the person.
+    OldTags,
+    OldTagsMoved,
+    OldTagsFailureEvent,
 }
 
 fn rest(sign: Sign) -> Rest {
@@ -57,6 +63,10 @@ fn rest(sign: Sign) -> Rest {
         Sign::Moved => Rest { moved: true, ..plain },
         Sign::Shown => Rest { options: 1, moved: true, ..plain },
         Sign::NotShown => Rest { options: 2, moved: true, ..plain },
+        Sign::OwnTags => Rest { tags: 3, ..plain },
+        Sign::OldTags => Rest { tags: 1, ..plain },
+        Sign::OldTagsMoved => Rest { tags: 1, moved: true, ..plain },
+        Sign::OldTagsFailureEvent => Rest { tags: 1, event: 3, ..plain },
     }
 }
 
@@ -91,6 +101,32 @@ fn judge(kind: Kind, answered: Answered, age: i64, place: Place, sign: Sign) -> 
         }
     };
     (outcome, record)
+}
+
+/// Adoptions; what is not taken has no place in the ledger.
+fn adoptions() -> Vec<Arm> {
+    let listed = Place::Listed;
+    vec![
+        (Adopt, Accepted, SETTLED, listed(Look::Updating), Sign::OldTags, Wait),
+        (Adopt, Accepted, SETTLED, listed(READY), Sign::None, Wait),
+        (Adopt, Accepted, YOUNG, listed(READY), Sign::OwnTags, Applied),
+        (Adopt, Unknown, YOUNG, listed(READY), Sign::OwnTags, Applied),
+        (Adopt, Unknown, YOUNG, listed(READY), Sign::OldTags, Wait),
+        (Adopt, Unknown, SETTLED, listed(READY), Sign::OldTags, Refuted),
+        (Adopt, Accepted, SETTLED, listed(READY), Sign::OldTags, Wait),
+        (Adopt, Accepted, SETTLED, listed(READY), Sign::OldTagsMoved, Wait),
+        (Adopt, Accepted, 400, listed(READY), Sign::OldTagsMoved, Failed),
+        (Adopt, Accepted, YOUNG, listed(READY), Sign::OldTagsFailureEvent, Failed),
+        (Adopt, Accepted, SETTLED, listed(READY), Sign::FailureEvent, Wait),
+        (Adopt, Accepted, YOUNG, listed(Look::Terminated), Sign::None, Gone),
+        (Adopt, Accepted, SETTLED, Place::Unlisted(ById::Nothing), Sign::None, Wait),
+        (Adopt, Refused(RefusalClass::NotNow), YOUNG, listed(READY), Sign::OldTags, Refuted),
+        (Adopt, Refused(RefusalClass::NotFound), YOUNG, listed(READY), Sign::OldTags, Refuted),
+        (Adopt, Refused(RefusalClass::Denied), YOUNG, listed(READY), Sign::OldTags, Blocked),
+        (Adopt, Refused(RefusalClass::Quota), YOUNG, listed(READY), Sign::OldTags, Later),
+        (Adopt, Refused(RefusalClass::Unproven), YOUNG, listed(READY), Sign::OldTags, Gone),
+        (Adopt, Refused(RefusalClass::Invalid), YOUNG, listed(READY), Sign::OldTags, Gone),
+    ]
 }
 
 /// Intent, answer, its age, where the environment is, what else is a sign → verdict.
@@ -167,6 +203,7 @@ fn table() -> Vec<Arm> {
         (Terminate, Refused(RefusalClass::NotFound), YOUNG, listed(READY), Sign::None, Refuted),
         (Terminate, Refused(RefusalClass::Invalid), YOUNG, listed(READY), Sign::None, Later),
     ];
+    table.extend(adoptions());
     // Refusals that mean the same for every call; and without an answer there is no verdict.
     for kind in [Launch, Deploy, Configure, Terminate] {
         let place = if kind == Launch { Place::Absent } else { listed(Look::ReadyOld) };
@@ -210,7 +247,17 @@ fn after_a_failure_or_a_doubt_the_shown_label_proves_nothing() {
 fn what_succeeded_is_what_is_remembered_as_deployed() {
     for (kind, answered, age, place, sign, expected) in table() {
         let (_, record) = judge(kind, answered, age, place, sign);
-        if expected == Applied && kind != Configure {
+        if kind == Adopt {
+            let ledger = record.identity.ledger.as_ref();
+            assert_eq!(
+                ledger.is_some(),
+                matches!(expected, Wait | Applied),
+                "{answered:?} {age} s, {place:?}"
+            );
+            // What it runs is not known, so that everything is sent to it.
+            assert!(ledger.is_none_or(|ledger| expected == Wait || ledger.dirty && ledger.id.is_some()));
+            assert_eq!(record.asks.adoption.is_some(), !matches!(expected, Applied | Gone));
+        } else if expected == Applied && kind != Configure {
             let ledger = record.identity.ledger.as_ref().unwrap();
             assert!(!ledger.dirty && ledger.id.is_some());
             let label = record.deployed.as_ref().map(|deployed| &deployed.label);

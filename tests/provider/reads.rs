@@ -51,9 +51,8 @@ async fn tags_options_and_events_of_an_environment() {
     let start = rig.emulator.now();
     let one = rig.ready("f-one").await;
     let arn = one.arn.clone().unwrap();
-    assert_eq!(rig.beanstalk.binding(&arn).await.unwrap().as_deref(), Some("binding-of-f-one"));
+    assert_eq!(rig.beanstalk.tags(&arn).await.unwrap()[BINDING_TAG], "binding-of-f-one");
     assert_eq!(rig.beanstalk.tags(&arn).await.unwrap()["beansprout:lifecycle"], "temporary");
-    assert!(rig.beanstalk.tags(&arn).await.unwrap().contains_key(BINDING_TAG));
     let options = rig.beanstalk.options(&shop(), &one.name).await.unwrap();
     assert_eq!(options[&OptionKey::new("aws:elasticbeanstalk:application:environment", "COLOUR")], "red");
     let events = rig.beanstalk.events_since(start).await.unwrap();

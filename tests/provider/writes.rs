@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use beansprout::model::{
-    Configure, Deploy, EnvironmentStatus, OptionKey, PutBundle, RefusalClass, Terminate, VersionLabel,
+    Ask, Configure, Deploy, EnvironmentId, EnvironmentStatus, OptionKey, Orphan, PutBundle, RefusalClass,
+    Terminate, VersionLabel,
 };
 
 use super::{Rig, create, shop};
@@ -168,4 +169,58 @@ async fn a_bundle_is_stored_once_and_never_overwritten() {
     assert!(!rig.bundles.bucket_exists("no-such-bucket-here").await.unwrap());
     let astray = PutBundle { bucket: "no-such-bucket-here".to_owned(), ..put };
     assert!(rig.bundles.put(&astray).await.unwrap_err().is(RefusalClass::NotFound));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_orphan_is_proved_by_what_was_shown_and_by_no_ledger() {
+    let rig = Rig::new().await;
+    let one = rig.ready("f-one").await;
+    let shown = Orphan {
+        id: one.id.clone(),
+        arn: one.arn.clone(),
+        name: one.name.clone(),
+        application: one.application.clone(),
+        created: one.created,
+        tags: rig
+            .beanstalk
+            .tags(one.arn.as_ref().unwrap())
+            .await
+            .unwrap()
+            .into_iter()
+            .filter(|(key, _)| beansprout::model::names::is_our_tag(key))
+            .collect(),
+        fits: false,
+    };
+    let ask = |what: &Orphan| Ask {
+        what: what.clone(),
+        by: "anna".to_owned(),
+        at: jiff::Timestamp::UNIX_EPOCH,
+        why: None,
+    };
+    let known = BTreeSet::from([one.id.clone()]);
+    let none = BTreeSet::new();
+    let error = rig.beanstalk.prove_orphan(&ask(&shown), &known).await.unwrap_err();
+    assert!(error.is(RefusalClass::Unproven) && error.to_string().contains("belongs to"), "{error}");
+    let mut changed = Vec::new();
+    for change in [
+        |orphan: &mut Orphan| drop(orphan.tags.insert("beansprout:binding".to_owned(), "x".to_owned())),
+        |orphan: &mut Orphan| orphan.tags.clear(),
+        |orphan: &mut Orphan| orphan.name = "f-two".into(),
+        |orphan: &mut Orphan| orphan.arn = Some("arn:x".to_owned()),
+        |orphan: &mut Orphan| orphan.id = EnvironmentId::new("e-zzzzzzzzzz"),
+    ] {
+        let mut other = shown.clone();
+        change(&mut other);
+        changed.push(other);
+    }
+    for other in &changed {
+        let error = rig.beanstalk.prove_orphan(&ask(other), &none).await.unwrap_err();
+        assert!(error.is(RefusalClass::Unproven), "{other:?}: {error}");
+    }
+    let proof = rig.beanstalk.prove_orphan(&ask(&shown), &none).await.unwrap();
+    assert_eq!(proof.id(), &one.id);
+    rig.beanstalk.terminate(proof).await.unwrap();
+    rig.until(&one.id, &EnvironmentStatus::Terminated).await;
+    let error = rig.beanstalk.prove_orphan(&ask(&shown), &none).await.unwrap_err();
+    assert!(error.is(RefusalClass::NotFound), "{error}");
 }

@@ -105,6 +105,8 @@ pub(crate) struct Sim {
     pub(crate) clock: Clock,
     pub(crate) options: Options,
     pub(crate) budget: Budget,
+    /// What the controller signs its calls with.
+    pub(crate) key: String,
     place: String,
     _folder: Arc<tempfile::TempDir>,
     lives: u32,
@@ -123,8 +125,19 @@ impl Sim {
         let store = open_store(&place, access, options.seed, &emulator, ("hand", &clock)).await;
         let rates = Rates { beanstalk: options.rate, ..Rates::default() };
         let budget = Budget::new(rates, Entropy::seeded(options.seed ^ 1));
-        let sim =
-            Self { emulator, store, clock, options, budget, place, _folder: folder, lives: 0, running: None };
+        let key = "controller".to_owned();
+        let sim = Self {
+            emulator,
+            store,
+            clock,
+            options,
+            budget,
+            key,
+            place,
+            _folder: folder,
+            lives: 0,
+            running: None,
+        };
         let clients = sim.clients(Arc::new(OpenGate), "hand").await;
         clients.beanstalk.create_application().application_name("shop").send().await.unwrap();
         clients.beanstalk.create_storage_location().send().await.unwrap();
@@ -153,6 +166,7 @@ impl Sim {
             clock: self.clock.clone(),
             options: Options { seed, ..self.options.clone() },
             budget: self.budget.clone(),
+            key: self.key.clone(),
             place,
             _folder: folder,
             lives: 0,
@@ -162,7 +176,7 @@ impl Sim {
 
     /// A controller that does not run yet, with the switch of its lease.
     pub(crate) async fn controller(&mut self) -> Controller {
-        let setup = self.setup("controller", &self.clock.clone()).await;
+        let setup = self.setup(&self.key.clone(), &self.clock.clone()).await;
         Controller::start(setup).await.unwrap()
     }
 

@@ -1,6 +1,7 @@
 //! The traps of Beanstalk and of the life around it (docs/beanstalk.md), one short test each, in four verbs: what is
 //! *given*, what *aws* does (or a person in its console), a *turn* of time, what to *expect*.
 
+mod adopt;
 mod deploys;
 mod endings;
 mod guards;
@@ -8,9 +9,11 @@ mod healing;
 mod listings;
 mod lost;
 mod names;
+mod orphans;
 mod readings;
 mod rows;
 mod settings;
+mod stores;
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -212,6 +215,13 @@ impl Trap {
             "CreateEnvironment" => {
                 assert!(param("VersionLabel").is_some(), "the sample application: {call:?}");
                 assert!(param("EnvironmentName").is_some_and(|name| name.starts_with("f-")), "{call:?}");
+            }
+            // Only for an adoption, and only what says whose it is.
+            "UpdateTagsForResource" => {
+                let keys = call.params.iter().filter(|(name, _)| name.ends_with(".Key"));
+                let ours = ["beansprout:binding", "beansprout:feature"];
+                assert!(keys.into_iter().all(|(_, key)| ours.contains(&key.as_str())), "{call:?}");
+                assert!(!call.params.keys().any(|name| name.starts_with("TagsToRemove")), "{call:?}");
             }
             "CreateApplicationVersion" | "DeleteApplicationVersion" | "PutObject" | "DeleteObject" => {}
             other => panic!("{other} is nothing that the controller does: {call:?}"),

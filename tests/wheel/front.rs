@@ -12,7 +12,7 @@ use crate::support::{Controller, eventually, secs};
 
 /// The address that a controller says it listens on.
 #[track_caller]
-fn address(controller: &Controller) -> String {
+pub(super) fn address(controller: &Controller) -> String {
     eventually(secs(60), "the controller listens", || {
         let log = controller.log();
         let told = log.lines().rev().find_map(|line| line.split_once("Listening on http://"));
@@ -21,7 +21,7 @@ fn address(controller: &Controller) -> String {
 }
 
 /// Status and body of an answer.
-fn get(address: &str, path: &str) -> Result<(u16, String), String> {
+pub(super) fn get(address: &str, path: &str) -> Result<(u16, String), String> {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(secs(20)))?;
@@ -38,7 +38,7 @@ fn get(address: &str, path: &str) -> Result<(u16, String), String> {
 
 /// Waits until the controller there is ready, or until it is not.
 #[track_caller]
-fn readiness(address: &str, status: u16) -> Value {
+pub(super) fn readiness(address: &str, status: u16) -> Value {
     eventually(secs(60), "readiness", || match get(address, "/readyz") {
         Ok((found, body)) if found == status => {
             serde_json::from_str(&body).map_err(|error| format!("{error}: {body}"))

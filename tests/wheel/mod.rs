@@ -5,6 +5,7 @@ mod commands;
 mod dev;
 mod emulator;
 mod front;
+mod moving;
 mod unit;
 
 use std::path::Path;

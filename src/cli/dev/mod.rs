@@ -107,6 +107,11 @@ async fn work(
     };
     let config = config(announced.clone());
     let store = open_store(&config, Access::Ensure).await?;
+    // Such as after the folder was moved: then its other copy may be in use.
+    if let Some(hold) = store.hold().await? {
+        let place = &config.store;
+        return Err(Stop::refused(format!("{hold} (here: sprout store claim --store {place})")));
+    }
     out.print(world.greeting())?;
     world.connect(&config).await?;
     let mut day = Day {

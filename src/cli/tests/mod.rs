@@ -1,8 +1,11 @@
 //! The commands over a store in a folder, with rows written by hand: what
 //! people read is part of the contract.
 
+mod adopting;
 mod asking;
 mod leading;
+mod moving;
+mod orphans;
 mod reading;
 mod waiting;
 mod writing;
@@ -22,7 +25,7 @@ use crate::clock::{Clock, Entropy};
 use crate::config::Config;
 use crate::model::{
     ApplicationName, DeployedView, Digest, EnvironmentId, EnvironmentName, Feature, FeatureName, Intent,
-    IntentKind, Ledger, Life, Phase, Record, Reply, SpecHash, StatusView, Ttl, spec_hash,
+    IntentKind, Ledger, Life, Orphan, Phase, Record, Reply, SpecHash, StatusView, Ttl, spec_hash,
 };
 use crate::status::{FLEET_DOCUMENT, FleetView};
 use crate::store::{Access, Batch, Expect, RecordBody, SpecBody, Store, Write, open};
@@ -51,7 +54,8 @@ impl Stage {
         let aws = Connection::from_environment(Clock::system(), &entropy);
         let store = open(&place, Access::Ensure, &entropy, &aws).await.unwrap();
         let clock = Clock::starting_at(NOW.parse().unwrap());
-        Self { dir, session: Session { config: Config::default(), store, clock, by: "anna".to_owned() } }
+        let (config, by) = (Config::default(), "anna".to_owned());
+        Self { dir, session: Session { config, store, clock, by, at_terminal: false } }
     }
 
     /// The same with a controller that holds the lease.
@@ -66,17 +70,37 @@ impl Stage {
         stage
     }
 
+    /// The same over the store in another file of this folder.
+    async fn at(&self, file: &str) -> Session {
+        let place = self.place(file);
+        let entropy = Entropy::seeded(2);
+        let aws = Connection::from_environment(Clock::system(), &entropy);
+        let store = open(&place, Access::Ensure, &entropy, &aws).await.unwrap();
+        let (config, by) = (Config::default(), "anna".to_owned());
+        Session { config, store, clock: self.session.clock.clone(), by, at_terminal: false }
+    }
+
+    /// A file of this folder as a store's place.
+    fn place(&self, file: &str) -> String {
+        format!("sqlite:{}", self.dir.path().join(file).display())
+    }
+
     fn store(&self) -> &Arc<dyn Store> {
         &self.session.store
     }
 
     /// Runs a command line; the stage's folder is left out of what it says.
     async fn run(&self, line: &[&str]) -> Told {
+        self.run_in(&self.session, line).await
+    }
+
+    /// The same over another session's store.
+    async fn run_in(&self, session: &Session, line: &[&str]) -> Told {
         let args =
             Args::try_parse_from([&["sprout"], line].concat()).unwrap_or_else(|error| panic!("{error}"));
         let (mut data, mut talk) = (Vec::new(), Vec::new());
         let mut out = Out::new(&mut data, &mut talk);
-        let ended = super::over_store(args.verb, &self.session, &mut out).await;
+        let ended = super::over_store(args.verb, session, &mut out).await;
         let status = ended.unwrap_or_else(|error| super::told(&error, &mut out));
         let text = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).unwrap();
@@ -258,6 +282,20 @@ fn terminating() -> Intent {
         tries: 0,
         updated_before: None,
         reply: Reply::Unknown,
+    }
+}
+
+/// An environment that this store does not know and once made, two days old.
+fn orphan(id: &str, feature: &str) -> Orphan {
+    let tag = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+    Orphan {
+        id: EnvironmentId::from(id),
+        arn: Some(format!("arn:{id}")),
+        name: EnvironmentName::new(format!("f-{feature}-abcdefghijk")),
+        application: ApplicationName::from("shop"),
+        created: Some(at("2026-01-03T08:00:00Z")),
+        tags: [("beansprout:binding", "abc"), ("beansprout:feature", feature)].map(tag).into(),
+        fits: true,
     }
 }
 

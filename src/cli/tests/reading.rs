@@ -1,8 +1,8 @@
 //! get, describe, events, guards and orphans.
 
 use super::*;
-use crate::model::{ApplicationName, Condition, ConditionKind, Guard, Severity, Source, Truth, Variable};
-use crate::plan::{Held, Orphan};
+use crate::model::{Condition, ConditionKind, Guard, Severity, Source, Truth, Variable};
+use crate::plan::Held;
 use crate::store::EventRow;
 
 /// A fleet with one feature of many kinds.
@@ -74,10 +74,9 @@ async fn what_holds_the_fleet_stands_above_the_table() {
     stage.put(&feature("new", "shop-web:new-1")).await;
     stage.run(&["pause", "--why", "the account moves"]).await.ok();
     let orphan = |id: &str, fits| Orphan {
-        id: EnvironmentId::from(id),
         name: EnvironmentName::from("f-lost-abcdefghijk"),
-        application: ApplicationName::from("shop"),
         fits,
+        ..orphan(id, "lost")
     };
     let view = FleetView {
         held: vec![Held {
@@ -105,12 +104,13 @@ async fn what_holds_the_fleet_stands_above_the_table() {
     ");
     let told = stage.run(&["orphans"]).await.ok();
     insta::assert_snapshot!(told.all(), @r"
-    ID            ENVIRONMENT         APPLICATION  WHOSE
-    e-aaaaaaaaaa  f-lost-abcdefghijk  shop         this store's identity fits its tag
-    e-bbbbbbbbbb  f-lost-abcdefghijk  shop         another installation made it, or its tags were copied
+    ID            ENVIRONMENT         APPLICATION  AGE  MADE FOR  WHOSE                                           ASKED
+    e-aaaaaaaaaa  f-lost-abcdefghijk  shop         2d   lost      this store made it                              -
+    e-bbbbbbbbbb  f-lost-abcdefghijk  shop         2d   lost      another store made it, or its tags were copied  -
     --
     They are only reported. Nothing touches them unasked.
-    To end one: aws elasticbeanstalk terminate-environment --environment-id ID
+    To give one to a feature: sprout adopt ID --feature NAME -f FILE
+    To end one: sprout orphans delete ID
     Paused by anna: the account moves. Nothing is changed on AWS until: sprout resume
     No controller runs on this store. Nothing happens until one does: sprout run
     ");

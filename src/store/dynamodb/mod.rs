@@ -265,6 +265,10 @@ impl Store for DynamoStore {
         self.place.clone()
     }
 
+    fn layout(&self) -> u32 {
+        layout::LAYOUT
+    }
+
     async fn identity(&self) -> Result<StoreIdentity, StoreError> {
         self.alive()?;
         Ok(self.head().await?.identity)

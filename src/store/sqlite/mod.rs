@@ -195,6 +195,10 @@ impl Store for SqliteStore {
         place(&self.path)
     }
 
+    fn layout(&self) -> u32 {
+        layout::LAYOUT
+    }
+
     async fn identity(&self) -> Result<StoreIdentity, StoreError> {
         self.run(|state| read::identity(&state.connection)).await
     }
