@@ -122,10 +122,11 @@ fn start_logging(global: &Global, verb: &Verb) -> anyhow::Result<()> {
         args::LogFormat::Text => telemetry::Style::Text,
         args::LogFormat::Json => telemetry::Style::Json,
     };
-    // The SDK warns of each settings file that is not there.
+    // The SDK warns of each settings file and metadata service that is not
+    // there.
     let level = match verb {
-        Verb::Run(_) => "info,aws_runtime=error",
-        _ => "warn,aws_runtime=error",
+        Verb::Run(_) => "info,aws_runtime=error,aws_config=error",
+        _ => "warn,aws_runtime=error,aws_config=error",
     };
     telemetry::start(style, level).map_err(|error| exit::Stop::usage(error.to_string()))
 }

@@ -36,12 +36,32 @@ fn flags_beat_the_environment_and_that_beats_the_file() {
 }
 
 #[test]
-fn a_store_of_another_kind_says_what_there_is() {
+fn a_store_that_is_no_place_says_what_to_write() {
     let folder = Folder::new();
-    let told = folder.sprout(&["get", "--store", "dynamodb:features"]).ended(4);
-    assert!(told.stderr.contains("DynamoDB comes later"), "{told}");
-    let told = folder.sprout(&["get", "--store", "features"]).ended(4);
-    assert!(told.stderr.contains("sqlite:PATH"), "{told}");
+    let told = folder.sprout(&["get", "--store", "features"]).ended(2);
+    assert!(told.stderr.contains("sqlite:PATH or dynamodb:TABLE"), "{told}");
+    let told = folder.sprout(&["get", "--store", "dynamodb:our/features"]).ended(2);
+    assert!(told.stderr.contains("may not be in a table's name"), "{told}");
+}
+
+#[test]
+fn tables_are_looked_for_where_the_aws_environment_says() {
+    let folder = Folder::new();
+    let get = |variables: &[(&str, &str)]| {
+        let mut command = folder.command(&["get", "--store", "dynamodb:features"]);
+        command.env("AWS_EC2_METADATA_DISABLED", "true").envs(variables.iter().copied());
+        let ended = command.output().expect("sprout ends");
+        assert_eq!(ended.status.code(), Some(4));
+        String::from_utf8_lossy(&ended.stderr).into_owned()
+    };
+    let told = get(&[]);
+    assert!(told.contains("no AWS region is set: set AWS_REGION"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    let keys = [("AWS_REGION", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
+    let nowhere = [&keys[..], &[("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")]].concat();
+    let told = get(&nowhere);
+    assert!(told.contains("the store at dynamodb:features cannot be used: not sent: "), "{told}");
+    assert!(told.contains("refused"), "{told}");
 }
 
 #[test]
