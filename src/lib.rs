@@ -1,5 +1,7 @@
 //! Beansprout gives every feature its own environment on AWS Elastic Beanstalk
 //! and takes it away when its time is up.
+// Futures of commands hold futures of the SDK, some hundred deep.
+#![recursion_limit = "256"]
 
 pub mod act;
 pub mod aws;
