@@ -1,5 +1,5 @@
-//! Stores in DynamoDBs that others wrote (moto's server, dynalite), and what
-//! only this kind of store promises.
+//! Stores in DynamoDBs that others wrote (moto's server, dynalite), in ours,
+//! and what only this kind of store promises.
 
 mod cannot;
 mod cost;
@@ -19,6 +19,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use beansprout::aws::{Budget, Connection, OpenGate, Origin, Rates};
 use beansprout::clock::{Clock, Entropy};
+use beansprout::emulator::{Emulator, Settings};
 use beansprout::store::{Access, DynamoStore, Pace, Store, StoreError};
 
 use super::Place;
@@ -116,6 +117,36 @@ impl Served {
         } else {
             run.await;
         }
+    }
+}
+
+/// Two tables in the emulator, in this process.
+pub(super) struct Ours {
+    emulator: Emulator,
+    clock: Clock,
+}
+
+impl Ours {
+    pub(super) fn new() -> Self {
+        let settings = Settings { region: REGION.to_owned(), ..Settings::default() };
+        let clock = Clock::starting_at(settings.start);
+        Self { emulator: Emulator::new(settings), clock }
+    }
+}
+
+#[async_trait]
+impl Place for Ours {
+    async fn open(&self) -> Arc<dyn Store> {
+        let entropy = Entropy::system();
+        let origin = Origin::InProcess {
+            http: self.emulator.http_client(),
+            region: REGION.to_owned(),
+            access_key: ACCESS_KEY.to_owned(),
+        };
+        let budget = Budget::new(Rates::default(), entropy.clone());
+        let connection = Connection { origin, gate: Arc::new(OpenGate), budget, clock: self.clock.clone() };
+        let opened = DynamoStore::open("features", Access::Create, &entropy, connection, Pace::default());
+        Arc::new(opened.await.unwrap())
     }
 }
 

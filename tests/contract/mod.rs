@@ -111,6 +111,7 @@ macro_rules! names {
 
 contract!(names);
 contract!(on_paused_time, in_sqlite, (super::sqlite::Folder::new()));
+contract!(on_paused_time, in_our_tables, (super::dynamodb::Ours::new()));
 contract!(on_a_server, in_moto, moto);
 contract!(on_a_server, in_dynalite, dynalite);
 

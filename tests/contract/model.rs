@@ -251,6 +251,13 @@ proptest! {
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(carry_out(deeds, &super::sqlite::Folder::new()));
     }
+
+    #[test]
+    fn a_store_in_our_tables_does_what_the_model_does(deeds in proptest::collection::vec(deeds(), 1..24)) {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async { carry_out(deeds, &super::dynamodb::Ours::new()).await });
+    }
 }
 
 #[test]
