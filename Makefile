@@ -21,7 +21,7 @@ check: ## formatting, lints and documentation, warnings denied
 fmt: ## format the source
 	cargo fmt
 
-bench: ## print calls, time and memory per turn
+bench: ## print calls, time and memory per turn, and how long changes and take-overs take
 	cargo bench --profile release --locked --bench turns
 
 deps: ## install what the tests need beside Rust

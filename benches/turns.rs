@@ -1,11 +1,16 @@
-//! What a converged turn costs, at 100, 1,000 and 10,000 environments:
-//! `make bench`. Figures are printed, never asserted. Everything runs in one
-//! process: the real SDK, the emulator, SQLite and the controller.
+//! What a converged turn costs, at 100, 1,000 and 10,000 environments, and how
+//! long changes and take-overs take on either kind of store: `make bench`.
+//! Figures are printed, never asserted. Everything runs in one process: the
+//! real SDK, the emulator, the store and the controllers.
 #![allow(clippy::disallowed_methods, reason = "a bench measures with the machine's own clock")]
 
 #[path = "../tests/sim/world.rs"]
 #[allow(dead_code, reason = "a bench uses a part of the simulation's tools")]
 mod world;
+
+#[path = "../tests/sim/crew.rs"]
+#[allow(dead_code, reason = "a bench uses a part of the simulation's tools")]
+mod crew;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,13 +19,18 @@ use beansprout::aws::Rate;
 use beansprout::controller::Cadence;
 use beansprout::plan::{Guards, Policy, plan};
 use beansprout::store::{Expect, Fence, Write};
+use crew::Crew;
 use jiff::SignedDuration;
-use world::{Options, Sim, feature};
+use world::{Keep, Options, Sim, feature};
 
 /// Turns that are measured at each size.
 const TURNS: u32 = 20;
 /// Features that are applied one by one for the latency.
 const LATENCIES: usize = 100;
+/// Leaders that die, and leaders that are asked to stop.
+const SUCCESSIONS: usize = 20;
+/// The places that a store can lie in.
+const KEEPS: [(Keep, &str); 2] = [(Keep::File, "SQLite"), (Keep::Tables, "DynamoDB")];
 
 fn main() {
     // `cargo test --all-targets` runs benches with `--test`: nothing to do then.
@@ -38,7 +48,18 @@ fn main() {
     for size in sizes {
         on_paused_time(converged(size));
     }
-    on_paused_time(latency());
+    let cadence = Cadence::default();
+    println!(
+        "\nIn the world's time, which stands still while anybody computes; the store is asked every {:?}, the lease's \
+         row every {:?}, and a lease lasts {}:",
+        cadence.store,
+        cadence.watch,
+        Options::default().lease
+    );
+    for (keep, name) in KEEPS {
+        on_paused_time(latency(keep, name));
+        on_paused_time(successions(keep, name));
+    }
 }
 
 fn on_paused_time(work: impl Future<Output = ()>) {
@@ -115,15 +136,16 @@ async fn converged(size: usize) {
     );
 }
 
-/// From a row in the store to CreateEnvironment at the service, in virtual
-/// time: what the cadence of looking at the store costs.
-async fn latency() {
-    let mut sim = Sim::new(options(LATENCIES)).await;
+/// From a row in the store to CreateEnvironment at the service: what the
+/// cadence of looking at the store costs.
+async fn latency(keep: Keep, name: &str) {
+    let mut sim = Sim::new(Options { keep, ..options(LATENCIES) }).await;
     sim.push("v1");
     sim.run().await;
     tokio::time::sleep(Duration::from_secs(30)).await;
     let mut latencies = Vec::new();
     for index in 0..LATENCIES {
+        // At another moment of every clock that ticks.
         tokio::time::sleep(Duration::from_millis(60_000 + 37 * index as u64)).await;
         let applied = sim.emulator.now();
         sim.apply(feature(&format!("latency-{index}"), "v1", "20d")).await;
@@ -135,13 +157,51 @@ async fn latency() {
         latencies.push(sent.duration_since(applied).unsigned_abs());
     }
     sim.stop().await;
-    latencies.sort_unstable();
-    let at = |share: usize| latencies[(latencies.len() - 1) * share / 100];
+    shown(name, "from a row to CreateEnvironment", latencies);
+}
+
+/// From the end of a leader to the grant of the next lease.
+async fn successions(keep: Keep, name: &str) {
+    for (what, dies) in
+        [("from a leader's death to the next", true), ("from SIGTERM to the next leader", false)]
+    {
+        let mut crew = Crew::new(Options { keep, ..Options::default() }).await;
+        let long = Duration::from_secs(3600);
+        let (mut leader, mut next) = ("one", "two");
+        crew.start(leader).await;
+        crew.until_led_by(leader, long).await;
+        crew.start(next).await;
+        let mut times = Vec::new();
+        for index in 0..SUCCESSIONS {
+            tokio::time::sleep(Duration::from_millis(60_000 + 373 * index as u64)).await;
+            let began = tokio::time::Instant::now();
+            let stopping = if dies {
+                crew.kill(leader).await;
+                None
+            } else {
+                Some(crew.ask_to_stop(leader))
+            };
+            crew.until_led_by(next, long).await;
+            times.push(began.elapsed());
+            if let Some(stopping) = stopping {
+                stopping.await.expect("it ends");
+            }
+            crew.start(leader).await;
+            std::mem::swap(&mut leader, &mut next);
+        }
+        shown(name, what, times);
+    }
+}
+
+/// One line: median and worst of a hundred.
+fn shown(store: &str, what: &str, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let at = |share: usize| times[(times.len() - 1) * share / 100];
     println!(
-        "\nrow to CreateEnvironment ({LATENCIES} features, store asked every {:?}): p50 {}, p99 {} of the world's time",
-        Cadence::default().store,
+        "{store:>10}  {what:<34} p50 {:>12}  p99 {:>12}  of {}",
         millis(at(50)),
-        millis(at(99))
+        millis(at(99)),
+        times.len()
     );
 }
 
