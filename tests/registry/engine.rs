@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Place;
-use crate::support::{Engine, archive, busybox, read};
+use crate::support::{Engine, archive, busybox, read, values};
 
 /// An engine beside an emulator, and the images that were made in it.
 struct Yard {
@@ -48,7 +48,10 @@ impl Yard {
     fn pull(&self, reference: &str) -> Result<(), String> {
         let auth = self.place.registry_auth(&self.place.password());
         let path = format!("/images/create?fromImage={reference}");
-        outcome(&self.engine.stream("POST", &path, &auth, b""))
+        match self.engine.call("POST", &path, &auth, b"") {
+            (200, told) => outcome(&values(&told)),
+            (_, told) => Err(told),
+        }
     }
 
     #[track_caller]
@@ -100,7 +103,9 @@ fn an_image_is_pushed_forgotten_and_pulled() {
 fn a_push_that_is_struck_is_tried_again_by_the_engine() {
     let Some(yard) = Yard::new() else { return };
     let built = yard.build("v1", &[("file", 0o644, b"struck")]);
-    yard.place.cloud.control(r#"fault {"service": "ecr", "operation": "UploadBlob", "kind": "lost", "count": 1}"#);
+    yard.place
+        .cloud
+        .control(r#"fault {"service": "ecr", "operation": "UploadBlob", "kind": "lost", "count": 1}"#);
     let pushed = yard.push("v1", &yard.place.password());
     assert_eq!(pushed.ok(), yard.place.digest("v1"));
     assert_eq!(yard.place.cloud.control("hits")["hits"][0]["hits"], 1);

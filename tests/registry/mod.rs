@@ -49,8 +49,7 @@ impl Place {
 
     /// The header that a Docker Engine wants for its registry.
     fn registry_auth(&self, password: &str) -> String {
-        let auth =
-            json!({"username": "AWS", "password": password, "serveraddress": self.cloud.address().to_string()});
+        let auth = json!({"username": "AWS", "password": password, "serveraddress": self.cloud.address().to_string()});
         format!("X-Registry-Auth: {}\r\n", BASE64URL.encode(auth.to_string().as_bytes()))
     }
 

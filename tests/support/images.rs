@@ -57,9 +57,15 @@ impl Engine {
     pub(crate) fn stream(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<Value> {
         let (status, told) = self.call(method, path, headers, body);
         assert_eq!(status, 200, "{method} {path}: {told}");
-        let values = serde_json::Deserializer::from_str(&told).into_iter();
-        values.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}: {told}"))
+        values(&told)
     }
+}
+
+/// JSON values that follow each other.
+#[track_caller]
+pub(crate) fn values(text: &str) -> Vec<Value> {
+    let values = serde_json::Deserializer::from_str(text).into_iter();
+    values.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 /// skopeo, if it is there; else the test is written down as not run.

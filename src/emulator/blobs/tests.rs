@@ -52,7 +52,9 @@ fn a_digest_that_does_not_fit_leaves_nothing() {
         blobs.begin("u").unwrap();
         let mut pen = blobs.take("u").unwrap();
         pen.append(b"hallo").unwrap();
-        assert!(matches!(pen.finish(HELLO), Err(Unfit::Digest(found)) if found.starts_with("sha256:d3751d33")));
+        assert!(
+            matches!(pen.finish(HELLO), Err(Unfit::Digest(found)) if found.starts_with("sha256:d3751d33"))
+        );
         assert!(blobs.size(HELLO).is_none());
         assert!(matches!(blobs.take("u"), Err(Untaken::Missing)));
         if let Place::Disk(folder) = &blobs.shelf.place {

@@ -29,8 +29,8 @@ use super::fault::Kind;
 use super::requests::{Ask, is_mutating};
 use super::{Broken, Emulator, requests};
 
-use reply::{Refusal, Reply};
 pub(super) use reply::whole;
+use reply::{Refusal, Reply};
 use route::{Route, Verb, What};
 
 /// What goes over a connection, in either direction.

@@ -21,12 +21,28 @@ pub(super) enum What {
     /// Whether the protocol is spoken here, and the caller known.
     Check,
     Repositories,
-    Tags { name: String },
-    Manifest { name: String, reference: String, verb: Verb },
-    Blob { name: String, digest: String, verb: Verb },
+    Tags {
+        name: String,
+    },
+    Manifest {
+        name: String,
+        reference: String,
+        verb: Verb,
+    },
+    Blob {
+        name: String,
+        digest: String,
+        verb: Verb,
+    },
     /// A new upload, which a query may end or replace at once.
-    Start { name: String },
-    Upload { name: String, id: String, verb: Verb },
+    Start {
+        name: String,
+    },
+    Upload {
+        name: String,
+        id: String,
+        verb: Verb,
+    },
     /// A path that is none of the protocol.
     Nothing,
     /// A path of the protocol with a method that it does not have.

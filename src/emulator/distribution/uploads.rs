@@ -91,7 +91,8 @@ impl Emulator {
     fn pen(&self, call: &Call, name: &str, id: &str) -> Result<Pen, Refusal> {
         let pen = self.lock().world.registry.take_upload(name, id)?;
         let range = call.head.headers.get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
-        let first = range.and_then(|range| range.trim_start_matches("bytes ").split('-').next()?.parse().ok());
+        let first =
+            range.and_then(|range| range.trim_start_matches("bytes ").split('-').next()?.parse().ok());
         match first {
             Some(first) if first != pen.size() => Err(out_of_place(first, pen.size()).into()),
             _ => Ok(pen),

@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::manifest::read_manifest;
 use super::repositories::check_batch;
 use super::wire::{
     BatchDelete, BatchGet, DescribeImages, ImageId, ListImages, PutImage, TagStatus, image_id, moment, page,
     with_token,
 };
-use super::manifest::read_manifest;
 use super::{Image, Refusal, Registry, Repository, SameDigest};
 
 /// Why one entry of a batch came to nothing, beside others that succeeded.

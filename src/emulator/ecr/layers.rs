@@ -145,9 +145,9 @@ impl Registry {
 
     /// Whether a link of [`Registry::layer_url`] is what it says, and still good.
     pub(crate) fn vouches(&self, name: &str, digest: &str, until: &str, proof: &str, now: Timestamp) -> bool {
-        until.parse().is_ok_and(|until: i64| {
-            until >= now.as_second() && self.proof(name, digest, until) == proof
-        })
+        until
+            .parse()
+            .is_ok_and(|until: i64| until >= now.as_second() && self.proof(name, digest, until) == proof)
     }
 
     fn proof(&self, name: &str, digest: &str, until: i64) -> String {

@@ -247,7 +247,8 @@ impl Registry {
     /// The next moment at which time alone may change something: a lifecycle
     /// rule, a layer or an upload whose time is up.
     pub fn next_due(&self) -> Option<Timestamp> {
-        let policies = self.repositories.values().filter_map(|repository| Some(repository.policy.as_ref()?.due));
+        let policies =
+            self.repositories.values().filter_map(|repository| Some(repository.policy.as_ref()?.due));
         policies.chain(self.sweep_due()).min()
     }
 

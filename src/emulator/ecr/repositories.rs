@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::wire::{
-    CreateRepository, DeleteRepository, DescribeRepositories, ExclusionFilter, Label, Named,
-    PutMutability, PutPolicy, PutScanning, Resource, TagResource, moment, page, with_token,
+    CreateRepository, DeleteRepository, DescribeRepositories, ExclusionFilter, Label, Named, PutMutability,
+    PutPolicy, PutScanning, Resource, TagResource, moment, page, with_token,
 };
 use super::{Mutability, POLICY_PERIOD, Refusal, Registry, Repository, StoredPolicy, policy};
 

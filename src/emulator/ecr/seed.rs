@@ -83,7 +83,11 @@ fn config(repository: &str, tag: &str, now: Timestamp) -> String {
     config.to_string()
 }
 
-fn manifest((config, config_size): &(String, u64), (layer, layer_size): &(String, u64), now: Timestamp) -> String {
+fn manifest(
+    (config, config_size): &(String, u64),
+    (layer, layer_size): &(String, u64),
+    now: Timestamp,
+) -> String {
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": MEDIA_TYPE,

@@ -15,8 +15,7 @@ async fn what_is_pushed_is_an_image_of_ecr() {
     assert_eq!(image["imageSizeInBytes"], 9);
     assert_eq!(image["artifactMediaType"], "application/vnd.oci.image.config.v1+json");
     assert!(image.get("lastRecordedPullTime").is_none());
-    let got =
-        rig.call("BatchGetImage", json!({"repositoryName": "shop", "imageIds": [{"imageTag": "v1"}]}));
+    let got = rig.call("BatchGetImage", json!({"repositoryName": "shop", "imageIds": [{"imageTag": "v1"}]}));
     assert_eq!(got["images"][0]["imageManifest"], manifest("content"));
 
     for reference in ["v1", pushed.as_str()] {
@@ -51,7 +50,10 @@ async fn an_image_of_ecrs_api_can_be_pulled() {
     for part in [&manifest["config"], &manifest["layers"][0]] {
         let path = format!("/v2/web/blobs/{}", part["digest"].as_str().unwrap());
         let blob = rig.get(&path).await.expect(200).body;
-        assert_eq!((Some(digest(&blob).as_str()), blob.len() as u64), (part["digest"].as_str(), part["size"].as_u64().unwrap()));
+        assert_eq!(
+            (Some(digest(&blob).as_str()), blob.len() as u64),
+            (part["digest"].as_str(), part["size"].as_u64().unwrap())
+        );
     }
 }
 
@@ -112,8 +114,7 @@ async fn what_is_no_manifest_is_unsupported() {
         ("application/json", &manifest("x")),
         (LIST, &manifest("x")),
     ] {
-        let told =
-            rig.send("PUT", "/v2/shop/manifests/v1", &[("content-type", kind)], text.as_bytes()).await;
+        let told = rig.send("PUT", "/v2/shop/manifests/v1", &[("content-type", kind)], text.as_bytes()).await;
         let (code, message) = told.expect(405).error();
         assert_eq!(code, "UNSUPPORTED");
         assert!(message.starts_with("Invalid parameter at 'ImageManifest'"), "{message}");
@@ -125,16 +126,16 @@ async fn what_is_no_manifest_is_unsupported() {
     let told = rig.send("PUT", &wrong, &[], manifest("content").as_bytes()).await.expect(400);
     let (code, message) = told.error();
     assert_eq!(code, "MANIFEST_INVALID");
-    assert!(message.ends_with("does not match the image digest that Amazon ECR has calculated."), "{message}");
+    assert!(
+        message.ends_with("does not match the image digest that Amazon ECR has calculated."),
+        "{message}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_immutable_tag_does_not_move_and_the_same_image_again_succeeds() {
     let rig = Rig::new();
-    rig.call(
-        "PutImageTagMutability",
-        json!({"repositoryName": "shop", "imageTagMutability": "IMMUTABLE"}),
-    );
+    rig.call("PutImageTagMutability", json!({"repositoryName": "shop", "imageTagMutability": "IMMUTABLE"}));
     let first = rig.push("shop", "v1", "one").await;
     assert_eq!(rig.push("shop", "v1", "one").await, first);
     rig.push_blob("shop", b"two").await;
@@ -174,7 +175,10 @@ async fn tags_come_in_pages() {
         tags.into_iter().map(|tag| tag.as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let first = rig.get("/v2/shop/tags/list").await.expect(200);
-    assert_eq!((tags(&first).len(), first.header("link")), (100, "</v2/shop/tags/list?last=v099&n=100>; rel=\"next\""));
+    assert_eq!(
+        (tags(&first).len(), first.header("link")),
+        (100, "</v2/shop/tags/list?last=v099&n=100>; rel=\"next\"")
+    );
     let rest = rig.get("/v2/shop/tags/list?last=v099&n=100").await.expect(200);
     assert_eq!((tags(&rest), rest.header("link")), ((100..105).map(|n| format!("v{n}")).collect(), ""));
     let two = rig.get("/v2/shop/tags/list?n=2").await.expect(200);

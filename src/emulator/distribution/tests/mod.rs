@@ -118,7 +118,8 @@ impl Rig {
 
     /// Begins an upload; gives its place.
     async fn begin(&self, repository: &str) -> String {
-        let begun = self.send("POST", &format!("/v2/{repository}/blobs/uploads/"), &[], b"").await.expect(202);
+        let begun =
+            self.send("POST", &format!("/v2/{repository}/blobs/uploads/"), &[], b"").await.expect(202);
         begun.header("location").to_owned()
     }
 

@@ -59,7 +59,8 @@ impl Given {
     fn layer(&mut self, content: &[u8]) -> String {
         let digest = digest_of(content);
         let checked = json!({"repositoryName": "shop", "layerDigests": [digest]});
-        if self.call("BatchCheckLayerAvailability", checked)["layers"][0]["layerAvailability"] == "AVAILABLE" {
+        if self.call("BatchCheckLayerAvailability", checked)["layers"][0]["layerAvailability"] == "AVAILABLE"
+        {
             return digest;
         }
         let upload = self.call("InitiateLayerUpload", json!({"repositoryName": "shop"}))["uploadId"].clone();
