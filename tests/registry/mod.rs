@@ -2,6 +2,8 @@
 
 mod engine;
 mod skopeo;
+#[cfg(target_os = "linux")]
+mod streams;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -69,53 +69,6 @@ impl Served {
     }
 }
 
-/// The pages of memory that this process holds, in bytes.
-#[cfg(target_os = "linux")]
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_large_content_is_in_memory_at_no_time() {
-    const PIECES: usize = 160;
-    let served = Served::new().await;
-    let piece = vec![7_u8; 1 << 20];
-    let mut hash = Sha256::new();
-    (0..PIECES).for_each(|_| hash.update(&piece));
-    let digest = format!("sha256:{}", HEXLOWER.encode(&hash.finalize()));
-    let place = served.rig.begin("shop").await;
-    let before = resident();
-
-    let mut stream = TcpStream::connect(served.address).await.unwrap();
-    let head = served
-        .head(&format!("PUT {place}?digest={digest}"), &format!("Content-Length: {}\r\n", PIECES << 20));
-    stream.write_all(head.as_bytes()).await.unwrap();
-    for _ in 0..PIECES {
-        stream.write_all(&piece).await.unwrap();
-    }
-    let mut told = String::new();
-    stream.read_to_string(&mut told).await.unwrap();
-    assert!(told.starts_with("HTTP/1.1 201"), "{told}");
-    assert_eq!(served.files("blobs/sha256").len(), 1);
-    assert_eq!(served.files("uploads"), [] as [PathBuf; 0]);
-
-    let mut stream = TcpStream::connect(served.address).await.unwrap();
-    stream.write_all(served.head(&format!("GET /v2/shop/blobs/{digest}"), "").as_bytes()).await.unwrap();
-    let (mut some, mut read) = (vec![0; 1 << 16], 0);
-    loop {
-        match stream.read(&mut some).await.unwrap() {
-            0 => break,
-            more => read += more,
-        }
-    }
-    assert!(read > PIECES << 20, "{read}");
-    let grown = resident() - before;
-    assert!(grown < 64 << 20, "{grown} bytes more at the peak");
-}
-
 #[tokio::test]
 async fn an_upload_and_an_image_go_on_after_a_restart() {
     let served = Served::new().await;
