@@ -1,6 +1,6 @@
 //! Layers: which repository holds which, the uploads that bring them, and how long what nobody names stays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use data_encoding::{BASE64, HEXLOWER};
 use jiff::{SignedDuration, Timestamp};
@@ -28,12 +28,13 @@ const LEAST_PART: u64 = 5 << 20;
 /// How long a link to a layer is good for.
 const LINK_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
-/// A layer, or the configuration of an image, as one repository holds it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Layer {
-    size: u64,
-    /// Since when no manifest names it.
-    idle: Option<Timestamp>,
+/// The layers of one repository, configurations of images among them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Layers {
+    /// Sizes by digest.
+    held: BTreeMap<String, u64>,
+    /// Those that no manifest names, and since when: few, and all that time asks about.
+    idle: BTreeMap<String, Timestamp>,
 }
 
 /// An upload that was begun and not ended.
@@ -157,9 +158,9 @@ impl Registry {
 
     /// The size of a layer that a repository holds.
     pub(crate) fn layer(&self, name: &str, digest: &str) -> Option<u64> {
-        let found = self.repositories.get(name)?.layers.get(digest)?;
+        let size = *self.repositories.get(name)?.layers.held.get(digest)?;
         // The file may be gone, by a hand from outside or by a crash before the world was written.
-        self.blobs.size(digest).is_some().then_some(found.size)
+        self.blobs.size(digest).is_some().then_some(size)
     }
 
     /// The contents of all repositories.
@@ -247,9 +248,8 @@ impl Registry {
     /// Takes a layer over from another repository. ECR does so only where the account's setting BLOB_MOUNTING says so
     /// and a manifest of that repository names the layer.
     pub(crate) fn mount(&mut self, name: &str, from: &str, digest: &str, now: Timestamp) -> bool {
-        let named = self.repositories.get(from).and_then(|from| from.layers.get(digest));
-        let ready = named.is_some_and(|layer| layer.idle.is_none());
-        let Some(size) = self.layer(from, digest).filter(|_| self.blob_mounting && ready) else {
+        let named = self.repositories.get(from).is_some_and(|from| !from.layers.idle.contains_key(digest));
+        let Some(size) = self.layer(from, digest).filter(|_| self.blob_mounting && named) else {
             return false;
         };
         self.repositories.get_mut(name).is_some_and(|repository| {
@@ -276,7 +276,7 @@ impl Registry {
     /// Keeps contents in this place from now on; what lies there and is not known goes.
     pub(crate) fn keep_in(&mut self, blobs: Blobs) {
         let uploads = self.uploads.keys().map(String::as_str).collect();
-        let known = self.repositories.values().flat_map(|repository| repository.layers.keys());
+        let known = self.repositories.values().flat_map(|repository| repository.layers.held.keys());
         blobs.tidy(&uploads, &known.map(String::as_str).collect());
         self.blobs = blobs;
     }
@@ -295,12 +295,18 @@ impl Registry {
         let busy: BTreeSet<String> = self.uploads.values().map(|upload| upload.repository.clone()).collect();
         let mut gone = BTreeSet::new();
         for (name, repository) in &mut self.repositories {
-            if !busy.contains(name) {
-                repository.layers.retain(|digest, layer| {
-                    let kept = layer.idle.is_none_or(|idle| idle + LAG > now);
-                    kept || !gone.insert(digest.clone())
-                });
+            if repository.layers.idle.is_empty() || busy.contains(name) {
+                continue;
             }
+            let Layers { held, idle } = &mut repository.layers;
+            idle.retain(|digest, since| {
+                let kept = *since + LAG > now;
+                if !kept {
+                    held.remove(digest);
+                    gone.insert(digest.clone());
+                }
+                kept
+            });
         }
         self.drop_contents(gone);
     }
@@ -310,14 +316,14 @@ impl Registry {
         let uploads = self.uploads.values().map(|upload| upload.touched + LAG);
         let busy: BTreeSet<&String> = self.uploads.values().map(|upload| &upload.repository).collect();
         let quiet = self.repositories.iter().filter(|(name, _)| !busy.contains(name));
-        let layers = quiet.flat_map(|(_, repository)| repository.layers.values());
-        uploads.chain(layers.filter_map(|layer| Some(layer.idle? + LAG))).min()
+        let idle = quiet.flat_map(|(_, repository)| repository.layers.idle.values());
+        uploads.chain(idle.map(|since| *since + LAG)).min()
     }
 
     /// Removes contents that no repository holds any more.
     pub(super) fn drop_contents(&self, digests: BTreeSet<String>) {
         for digest in digests {
-            if !self.repositories.values().any(|repository| repository.layers.contains_key(&digest)) {
+            if !self.repositories.values().any(|repository| repository.layers.held.contains_key(&digest)) {
                 self.blobs.remove(&digest);
             }
         }
@@ -353,20 +359,29 @@ impl Registry {
     }
 }
 
+impl Layers {
+    /// The digests of all of them, named or not.
+    pub(super) fn into_digests(self) -> BTreeSet<String> {
+        self.held.into_keys().collect()
+    }
+}
+
 impl Repository {
     /// Holds a layer from now on. Until a manifest names it, it is on trial.
     pub(super) fn gain(&mut self, digest: &str, size: u64, now: Timestamp) {
         let named = self.images.values().any(|image| image.layers.contains(digest));
-        let idle = (!named).then_some(now);
-        self.layers.insert(digest.to_owned(), Layer { size, idle });
+        self.layers.held.insert(digest.to_owned(), size);
+        if named {
+            self.layers.idle.remove(digest);
+        } else {
+            self.layers.idle.insert(digest.to_owned(), now);
+        }
     }
 
     /// A manifest that names these is there.
     pub(super) fn hold(&mut self, layers: &BTreeSet<String>) {
         for digest in layers {
-            if let Some(layer) = self.layers.get_mut(digest) {
-                layer.idle = None;
-            }
+            self.layers.idle.remove(digest);
         }
     }
 
@@ -374,8 +389,8 @@ impl Repository {
     pub(super) fn release(&mut self, layers: &BTreeSet<String>, now: Timestamp) {
         for digest in layers {
             let named = self.images.values().any(|image| image.layers.contains(digest));
-            if let Some(layer) = self.layers.get_mut(digest).filter(|_| !named) {
-                layer.idle = Some(now);
+            if self.layers.held.contains_key(digest) && !named {
+                self.layers.idle.insert(digest.clone(), now);
             }
         }
     }

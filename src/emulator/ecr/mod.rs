@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::blobs::Blobs;
-use layers::{Layer, Upload};
+use layers::{Layers, Upload};
 use wire::parse;
 
 /// Lifecycle rules are looked at this often. The service promises a day; an
@@ -117,7 +117,7 @@ struct Repository {
     policy: Option<StoredPolicy>,
     /// Layers and configurations that were pushed to this repository.
     #[serde(default)]
-    layers: BTreeMap<String, Layer>,
+    layers: Layers,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::layers::Layers;
 use super::wire::{
     CreateRepository, DeleteRepository, DescribeRepositories, ExclusionFilter, Label, Named, PutMutability,
     PutPolicy, PutScanning, Resource, TagResource, moment, page, with_token,
@@ -44,7 +45,7 @@ impl Registry {
             images: BTreeMap::new(),
             tags: BTreeMap::new(),
             policy: None,
-            layers: BTreeMap::new(),
+            layers: Layers::default(),
         };
         let shown = self.show(&name, &repository);
         self.repositories.insert(name, repository);
@@ -86,7 +87,9 @@ impl Registry {
         let shown = self.show(&name, repository);
         let gone = self.repositories.remove(&name);
         self.drop_uploads_of(&name);
-        self.drop_contents(gone.into_iter().flat_map(|gone| gone.layers.into_keys()).collect());
+        if let Some(gone) = gone {
+            self.drop_contents(gone.layers.into_digests());
+        }
         Ok(json!({"repository": shown}))
     }
 
