@@ -1,7 +1,7 @@
 //! The registry: repositories, images and the rules that expire them.
 //!
 //! Plain state, moved by [`Registry::call`], by the registry protocol in front of it (`distribution`) and by time
-//! through [`Registry::advance`]. Contents alone lie outside, in [`Blobs`]. Each rule stands, with its public source, in
+//! through [`Registry::advance`]. Contents alone lie outside, in `blobs`. Each rule stands, with its public source, in
 //! `docs/registry-and-bundles.md`.
 
 pub(crate) mod access;
