@@ -5,6 +5,7 @@ mod contract;
 mod e2e;
 mod plan;
 mod provider;
+mod registry;
 mod rules;
 mod sim;
 mod spec;

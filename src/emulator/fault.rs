@@ -98,6 +98,8 @@ impl Kind {
             Self::Unprocessed => ["BatchGetItem", "BatchWriteItem"].contains(&target.operation),
             Self::Conflict => CONFLICTS.contains(&target.operation),
             Self::Page => target.later_page,
+            // Of a layer that is pushed there is one, and it comes now.
+            Self::Twice | Self::Late => target.operation != "UploadBlob",
             Self::NoEvents | Self::DoubleEvents => target.operation == "DescribeEvents",
             _ => true,
         }

@@ -5,10 +5,12 @@
 //! through one door, [`Emulator::handle`]. Its rules cite headings of `docs/beanstalk.md`.
 
 mod beanstalk;
+mod blobs;
 mod bundles;
 pub mod calls;
 mod connector;
 mod control;
+mod distribution;
 pub mod dynamodb;
 pub mod ecr;
 pub mod environment;
@@ -37,6 +39,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 
 pub use calls::{Call, Outcome};
@@ -45,6 +48,7 @@ pub use settings::{Readings, Settings};
 pub use state::StateError;
 pub use world::World;
 
+use blobs::Blobs;
 use requests::{Answer, Ask, Fate};
 use time::WorldClock;
 
@@ -86,25 +90,29 @@ impl std::fmt::Debug for Emulator {
 }
 
 impl Emulator {
-    /// A new world that nothing outlives.
+    /// A new world that nothing outlives; its images lie in memory, and take 256 MiB at most.
     pub fn new(settings: Settings) -> Self {
         let clock = WorldClock::new(settings.start, settings.speed);
         Self::around(World::new(settings), clock, None)
     }
 
-    /// A world whose file [`Emulator::serve`] keeps current: the one that the file holds, else a new one. A kept world
+    /// A world whose file [`Emulator::serve`] keeps current: the one that the file holds, else a new one. What images
+    /// consist of lies beside it, in a folder whose name is the file's and `.d`. A kept world
     /// keeps its account, and its time goes on from where it stood or from `settings.start`, whichever is later.
     ///
     /// # Errors
     /// The file is there and cannot be read, or holds something else.
     pub fn open(settings: Settings, state: &Path) -> Result<Self, StateError> {
-        let world = match state::load(state)? {
+        let mut world = match state::load(state)? {
             Some(mut world) => {
                 world.settle_in(settings);
                 world
             }
             None => World::new(settings),
         };
+        let mut contents = state.as_os_str().to_owned();
+        contents.push(".d");
+        world.registry.keep_in(Blobs::on_disk(contents.into()));
         let clock = WorldClock::new(world.now(), world.settings.speed);
         Ok(Self::around(world, clock, Some(state.to_owned())))
     }
@@ -175,6 +183,12 @@ impl Emulator {
     /// # Errors
     /// A fault broke the connection. A fault that keeps silent makes this future pend for ever.
     pub async fn handle(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Broken> {
+        if distribution::is_spoken_by(&request) {
+            let answer = self.distribute(request.map(distribution::whole)).await?;
+            let (head, body) = answer.into_parts();
+            let bytes = body.collect().await.map_err(|_| Broken::Lost)?.to_bytes();
+            return Ok(Response::from_parts(head, bytes));
+        }
         let Some((key, service)) = requests::signer(request.headers()) else {
             return Ok(self.visit(&request));
         };

@@ -88,8 +88,8 @@ impl Ask {
 }
 
 /// Members that ask for a page after the first.
-const LATER: [&str; 5] =
-    ["NextToken", "nextToken", "continuation-token", "ExclusiveStartKey", "ExclusiveStartTableName"];
+const LATER: [&str; 6] =
+    ["NextToken", "nextToken", "continuation-token", "ExclusiveStartKey", "ExclusiveStartTableName", "last"];
 
 fn flatten(json: &serde_json::Value) -> BTreeMap<String, String> {
     let Some(fields) = json.as_object() else {
@@ -97,6 +97,8 @@ fn flatten(json: &serde_json::Value) -> BTreeMap<String, String> {
     };
     fields
         .iter()
+        // A part of a layer is no word about a call.
+        .filter(|(name, _)| *name != "layerPartBlob")
         .map(|(name, value)| match value.as_str() {
             Some(text) => (name.clone(), text.to_owned()),
             None => (name.clone(), value.to_string()),
@@ -247,7 +249,8 @@ impl World {
             Ok(_) => Outcome::Applied,
             Err(refusal) => Outcome::Refused(refusal.code.clone()),
         };
-        if is_mutating(&ask.operation) {
+        // A password that was given out must open the registry after a restart too.
+        if is_mutating(&ask.operation) || ask.operation == "GetAuthorizationToken" {
             self.revision += 1;
         }
         self.record(ask, outcome, strike.map(|strike| strike.kind), request.touched);

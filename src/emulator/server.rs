@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -12,6 +11,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::distribution::{self, Content};
 use super::{Emulator, state};
 
 /// The file is rewritten at most this often.
@@ -26,6 +26,7 @@ impl Emulator {
     /// The file cannot be written at the end. A connection that fails is its client's affair.
     pub async fn serve(&self, listener: TcpListener, shutdown: CancellationToken) -> std::io::Result<()> {
         let graceful = GracefulShutdown::new();
+        self.lock().world.registry.serve_at(listener.local_addr()?);
         let keeper = tokio::spawn(self.clone().keep(shutdown.clone()));
         loop {
             let accepted = tokio::select! {
@@ -58,11 +59,15 @@ impl Emulator {
         }
     }
 
-    async fn serve_one(self, request: Request<Incoming>) -> std::io::Result<Response<Full<Bytes>>> {
+    async fn serve_one(self, request: Request<Incoming>) -> std::io::Result<Response<Content>> {
+        if distribution::is_spoken_by(&request) {
+            let request = request.map(|body| body.map_err(std::io::Error::other).boxed_unsync());
+            return Ok(self.distribute(request).await?);
+        }
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
         let answer = self.handle(Request::from_parts(head, body)).await?;
-        Ok(answer.map(Full::new))
+        Ok(answer.map(distribution::whole))
     }
 
     /// Rewrites the file whenever the world has changed.

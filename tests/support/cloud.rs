@@ -42,6 +42,10 @@ impl Cloud {
         Self { process, dir: dir.to_owned(), address, arguments }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

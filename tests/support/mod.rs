@@ -15,6 +15,7 @@ mod bench;
 mod cloud;
 mod desk;
 mod hands;
+mod images;
 mod process;
 mod wait;
 
@@ -22,5 +23,6 @@ pub(crate) use bench::Lab;
 pub(crate) use cloud::{Cloud, Page};
 pub(crate) use desk::{Controller, Desk, surroundings};
 pub(crate) use hands::{Output, aws_cli, not_run, run};
+pub(crate) use images::{Engine, archive, busybox, read, skopeo, values};
 pub(crate) use process::Process;
 pub(crate) use wait::{eventually, never_within, secs, until};

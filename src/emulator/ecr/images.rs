@@ -1,12 +1,11 @@
 //! Images: putting, reading, listing and deleting them.
 
-use std::collections::BTreeSet;
-
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::manifest::read_manifest;
 use super::repositories::check_batch;
 use super::wire::{
     BatchDelete, BatchGet, DescribeImages, ImageId, ListImages, PutImage, TagStatus, image_id, moment, page,
@@ -26,8 +25,8 @@ impl Registry {
     pub(super) fn put_image(&mut self, request: PutImage, now: Timestamp) -> Result<Value, Refusal> {
         let (account, reading) = (self.account.clone(), self.same_digest);
         let name = request.repository_name;
-        let repository = self.repository_mut(&name, request.registry_id.as_deref())?;
-        let image = read_manifest(request.image_manifest, request.image_manifest_media_type, now)?;
+        let repository = self.repository(&name, request.registry_id.as_deref())?;
+        let mut image = read_manifest(request.image_manifest, request.image_manifest_media_type, now)?;
         let digest = digest_of(&image.manifest);
         if request.image_digest.as_ref().is_some_and(|said| *said != digest) {
             let message = "The provided digest does not match the digest calculated by the registry";
@@ -44,6 +43,15 @@ impl Registry {
             );
             return Err(Refusal::new("ReferencedImagesNotFoundException", message));
         }
+        let known = repository.images.contains_key(&digest);
+        let missing = if known { Vec::new() } else { self.missing_layers(&name, &image) };
+        if !missing.is_empty() {
+            let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
+            return Err(self.layers_missing(&name, &missing));
+        }
+        let repository = self.repository_mut(&name, request.registry_id.as_deref())?;
+        image.scanned = Some(now).filter(|_| repository.scan_on_push && image.children.is_empty());
+        repository.hold(&image.layers);
         // A manifest that is there already keeps its first push time: a further
         // tag does not make an image younger in the eyes of lifecycle rules.
         let media_type = image.media_type.clone();
@@ -118,12 +126,16 @@ impl Registry {
         Ok(with_token(json!({"imageIds": ids}), next))
     }
 
-    pub(super) fn batch_delete_image(&mut self, request: BatchDelete) -> Result<Value, Refusal> {
+    pub(super) fn batch_delete_image(
+        &mut self,
+        request: BatchDelete,
+        now: Timestamp,
+    ) -> Result<Value, Refusal> {
         let repository = self.repository_mut(&request.repository_name, request.registry_id.as_deref())?;
         check_batch("imageIds", request.image_ids.len())?;
         let (mut deleted, mut failures) = (Vec::new(), Vec::new());
         for id in &request.image_ids {
-            match repository.delete(id) {
+            match repository.delete(id, now) {
                 Ok(gone) => deleted.extend(gone),
                 Err(failure) => failures.push(show_failure(id, &failure)),
             }
@@ -141,6 +153,23 @@ impl Registry {
             "imageManifestMediaType": image.media_type,
             "imageStatus": "ACTIVE",
         });
+        if let Some(artifact) = &image.artifact {
+            shown["artifactMediaType"] = json!(artifact);
+        }
+        if let Some(pulled) = image.pulled {
+            shown["lastRecordedPullTime"] = moment(pulled);
+        }
+        // Nothing here looks into images: a scan is done at once and finds nothing.
+        if let Some(scanned) = image.scanned {
+            shown["imageScanStatus"] = json!({
+                "status": "COMPLETE", "description": "The scan was completed successfully.",
+            });
+            shown["imageScanFindingsSummary"] = json!({
+                "imageScanCompletedAt": moment(scanned),
+                "vulnerabilitySourceUpdatedAt": moment(scanned),
+                "findingSeverityCounts": {},
+            });
+        }
         if !image.tags.is_empty() {
             shown["imageTags"] = image.tags.iter().cloned().collect();
         }
@@ -200,7 +229,7 @@ impl Repository {
 
     /// Takes the tag away, or with its last tag or by digest the image itself;
     /// answers every identifier that went.
-    fn delete(&mut self, id: &ImageId) -> Result<Vec<Value>, Failure> {
+    fn delete(&mut self, id: &ImageId, now: Timestamp) -> Result<Vec<Value>, Failure> {
         let (digest, image) = self.find(id)?;
         let digest = digest.to_owned();
         if let Some(tag) = id.image_tag.as_deref().filter(|_| image.tags.len() > 1) {
@@ -211,7 +240,7 @@ impl Repository {
             let reason = "Requested image referenced by manifest list";
             return Err(Failure { code: "ImageReferencedByManifestList", reason });
         }
-        let Some(gone) = self.remove(&digest) else { return Err(NOT_FOUND) };
+        let Some(gone) = self.remove(&digest, now) else { return Err(NOT_FOUND) };
         if gone.tags.is_empty() {
             return Ok(vec![image_id(Some(&digest), None)]);
         }
@@ -256,24 +285,8 @@ fn check_put(
     Ok(())
 }
 
-fn read_manifest(manifest: String, media_type: Option<String>, now: Timestamp) -> Result<Image, Refusal> {
-    let parsed: Value = serde_json::from_str(&manifest)
-        .map_err(|_| Refusal::invalid("ImageManifest", "Invalid JSON syntax"))?;
-    if parsed["schemaVersion"].as_i64().is_none() {
-        return Err(Refusal::invalid("ImageManifest", "must have a schemaVersion"));
-    }
-    let written = parsed["mediaType"].as_str();
-    let media_type = media_type.or_else(|| written.map(str::to_owned));
-    let entries = |member: &str| parsed[member].as_array().cloned().unwrap_or_default();
-    let layers: u64 = entries("layers").iter().filter_map(|layer| layer["size"].as_u64()).sum();
-    let children: BTreeSet<String> =
-        entries("manifests").iter().filter_map(|child| Some(child["digest"].as_str()?.to_owned())).collect();
-    let size = layers + parsed["config"]["size"].as_u64().unwrap_or(0);
-    Ok(Image { manifest, media_type, pushed: now, size, tags: BTreeSet::new(), children })
-}
-
 /// A manifest is named by the SHA-256 of its bytes as they were put.
-pub(super) fn digest_of(manifest: &str) -> String {
+pub(super) fn digest_of(manifest: impl AsRef<[u8]>) -> String {
     format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(manifest)))
 }
 
@@ -291,12 +304,12 @@ fn fits(image: &Image, wanted: TagStatus) -> bool {
 
 /// The grammar of registries (OCI distribution specification), which is
 /// narrower than the API's own limit of 300 characters.
-fn is_tag(tag: &str) -> bool {
+pub(super) fn is_tag(tag: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     tag.len() <= 128 && tag.starts_with(word) && tag.chars().all(|c| word(c) || c == '.' || c == '-')
 }
 
-fn is_digest(digest: &str) -> bool {
+pub(super) fn is_digest(digest: &str) -> bool {
     digest.split_once(':').is_some_and(|(algorithm, hex)| {
         !algorithm.is_empty()
             && algorithm.chars().all(|c| c.is_ascii_alphanumeric() || "-_+.".contains(c))

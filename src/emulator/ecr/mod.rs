@@ -1,11 +1,15 @@
 //! The registry: repositories, images and the rules that expire them.
 //!
-//! Plain state without I/O, moved by [`Registry::call`] and by time through
-//! [`Registry::advance`]. Each rule stands, with its public source, in
+//! Plain state, moved by [`Registry::call`], by the registry protocol in front of it (`distribution`) and by time
+//! through [`Registry::advance`]. Contents alone lie outside, in `blobs`. Each rule stands, with its public source, in
 //! `docs/registry-and-bundles.md`.
 
+pub(crate) mod access;
 mod images;
+pub(crate) mod layers;
+mod manifest;
 mod policy;
+pub(crate) mod protocol;
 mod repositories;
 mod seed;
 #[cfg(test)]
@@ -13,16 +17,15 @@ mod tests;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::blobs::Blobs;
+use layers::{Layers, Upload};
 use wire::parse;
-
-/// How long an authorization token is good for ("Private registry
-/// authentication": twelve hours).
-const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(12);
 
 /// Lifecycle rules are looked at this often. The service promises a day; an
 /// hour of world time keeps a demo watchable without being immediate.
@@ -44,6 +47,12 @@ impl Refusal {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { status: 400, code, message }
+    }
+
+    /// The machine under the emulator does not do what it should, such as a disk that is full.
+    fn server(error: &std::io::Error) -> Self {
+        let status = if error.kind() == std::io::ErrorKind::StorageFull { 507 } else { 500 };
+        Self { status, code: "ServerException", message: format!("The registry cannot keep this: {error}") }
     }
 
     fn invalid(parameter: &str, constraint: impl AsRef<str>) -> Self {
@@ -73,8 +82,23 @@ pub struct Registry {
     account: String,
     region: String,
     repositories: BTreeMap<String, Repository>,
-    /// Passwords handed out so far; makes each one differ.
+    /// Passwords and uploads handed out so far; makes each one differ.
     tokens: u64,
+    /// Passwords, and until when each is good.
+    #[serde(default)]
+    passwords: BTreeMap<String, Timestamp>,
+    /// Uploads under way, by their id.
+    #[serde(default)]
+    uploads: BTreeMap<String, Upload>,
+    /// The account's setting BLOB_MOUNTING.
+    #[serde(default)]
+    blob_mounting: bool,
+    /// What the layers of all repositories consist of.
+    #[serde(skip)]
+    blobs: Blobs,
+    /// Where the registry protocol is served on this machine.
+    #[serde(skip)]
+    served: Option<SocketAddr>,
     /// Reading of the one rule that is not documented.
     pub same_digest: SameDigest,
 }
@@ -91,6 +115,9 @@ struct Repository {
     /// the image itself.
     tags: BTreeMap<String, String>,
     policy: Option<StoredPolicy>,
+    /// Layers and configurations that were pushed to this repository.
+    #[serde(default)]
+    layers: Layers,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,6 +129,18 @@ struct Image {
     tags: BTreeSet<String>,
     /// Digests that this image's manifest list names; empty for an image proper.
     children: BTreeSet<String>,
+    /// Layers and configuration that the manifest names.
+    #[serde(default)]
+    layers: BTreeSet<String>,
+    /// Media type of the configuration.
+    #[serde(default)]
+    artifact: Option<String>,
+    /// When it was scanned, where its repository scans what is pushed.
+    #[serde(default)]
+    scanned: Option<Timestamp>,
+    /// When it was pulled last.
+    #[serde(default)]
+    pulled: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -143,6 +182,11 @@ impl Registry {
             region: region.into(),
             repositories: BTreeMap::new(),
             tokens: 0,
+            passwords: BTreeMap::new(),
+            uploads: BTreeMap::new(),
+            blob_mounting: false,
+            blobs: Blobs::default(),
+            served: None,
             same_digest: SameDigest::default(),
         }
     }
@@ -173,7 +217,14 @@ impl Registry {
             "BatchGetImage" => self.batch_get_image(parse(body)?),
             "DescribeImages" => self.describe_images(parse(body)?),
             "ListImages" => self.list_images(parse(body)?),
-            "BatchDeleteImage" => self.batch_delete_image(parse(body)?),
+            "BatchDeleteImage" => self.batch_delete_image(parse(body)?, now),
+            "BatchCheckLayerAvailability" => self.check_layers(parse(body)?),
+            "InitiateLayerUpload" => self.initiate_upload(parse(body)?, now),
+            "UploadLayerPart" => self.upload_part(parse(body)?, now),
+            "CompleteLayerUpload" => self.complete_upload(parse(body)?, now),
+            "GetDownloadUrlForLayer" => self.layer_url(parse(body)?, now),
+            "GetAccountSetting" => self.get_account_setting(parse(body)?),
+            "PutAccountSetting" => self.put_account_setting(parse(body)?),
             "PutLifecyclePolicy" => self.put_lifecycle_policy(parse(body)?, now),
             "GetLifecyclePolicy" => self.get_lifecycle_policy(parse(body)?),
             "DeleteLifecyclePolicy" => self.delete_lifecycle_policy(parse(body)?),
@@ -185,17 +236,20 @@ impl Registry {
         }
     }
 
-    /// Lets lifecycle rules take effect that have come due by `now`.
+    /// Lets lifecycle rules take effect that have come due by `now`, and removes layers and uploads that nobody needs.
     pub fn advance(&mut self, now: Timestamp) {
         for repository in self.repositories.values_mut() {
             repository.apply_policy(now);
         }
+        self.sweep(now);
     }
 
     /// The next moment at which time alone may change something: a lifecycle
-    /// rule that is due. `None` where no repository has a policy.
+    /// rule, a layer or an upload whose time is up.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.repositories.values().filter_map(|repository| Some(repository.policy.as_ref()?.due)).min()
+        let policies =
+            self.repositories.values().filter_map(|repository| Some(repository.policy.as_ref()?.due));
+        policies.chain(self.sweep_due()).min()
     }
 
     /// The tags that an image bears now, in order; empty for an unknown image.
@@ -247,12 +301,13 @@ impl Repository {
         }
     }
 
-    /// Takes an image out with all its tags.
-    fn remove(&mut self, digest: &str) -> Option<Image> {
+    /// Takes an image out with all its tags. Its layers stay for a while.
+    fn remove(&mut self, digest: &str, now: Timestamp) -> Option<Image> {
         let image = self.images.remove(digest)?;
         for tag in &image.tags {
             self.tags.remove(tag);
         }
+        self.release(&image.layers, now);
         Some(image)
     }
 

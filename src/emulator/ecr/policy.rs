@@ -174,7 +174,7 @@ impl Repository {
         // The text was checked when it was put.
         let Ok(rules) = parse(&stored.text) else { return };
         for digest in self.expired(&rules, now) {
-            self.remove(&digest);
+            self.remove(&digest, now);
         }
     }
 

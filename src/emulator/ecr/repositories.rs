@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use data_encoding::{BASE64, HEXLOWER};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
+use super::layers::Layers;
 use super::wire::{
-    Authorization, CreateRepository, DeleteRepository, DescribeRepositories, ExclusionFilter, Label, Named,
-    PutMutability, PutPolicy, PutScanning, Resource, TagResource, moment, page, with_token,
+    CreateRepository, DeleteRepository, DescribeRepositories, ExclusionFilter, Label, Named, PutMutability,
+    PutPolicy, PutScanning, Resource, TagResource, moment, page, with_token,
 };
-use super::{Mutability, POLICY_PERIOD, Refusal, Registry, Repository, StoredPolicy, TOKEN_LIFE, policy};
+use super::{Mutability, POLICY_PERIOD, Refusal, Registry, Repository, StoredPolicy, policy};
 
 const NAME_RULE: &str = "must satisfy regular expression \
      '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'";
@@ -46,6 +45,7 @@ impl Registry {
             images: BTreeMap::new(),
             tags: BTreeMap::new(),
             policy: None,
+            layers: Layers::default(),
         };
         let shown = self.show(&name, &repository);
         self.repositories.insert(name, repository);
@@ -85,7 +85,11 @@ impl Registry {
             ));
         }
         let shown = self.show(&name, repository);
-        self.repositories.remove(&name);
+        let gone = self.repositories.remove(&name);
+        self.drop_uploads_of(&name);
+        if let Some(gone) = gone {
+            self.drop_contents(gone.layers.into_digests());
+        }
         Ok(json!({"repository": shown}))
     }
 
@@ -159,25 +163,6 @@ impl Registry {
         Ok(self.show_policy(&request.repository_name, &stored))
     }
 
-    /// A password is not checked anywhere here; it differs from call to call,
-    /// so that a client that caches or renews can be watched doing so.
-    pub(super) fn get_authorization_token(
-        &mut self,
-        request: Authorization,
-        now: Timestamp,
-    ) -> Result<Value, Refusal> {
-        for registry in &request.registry_ids {
-            self.check_registry(Some(registry))?;
-        }
-        self.tokens += 1;
-        let password = HEXLOWER.encode(&Sha256::digest(format!("{}/{}", self.account, self.tokens)));
-        Ok(json!({"authorizationData": [{
-            "authorizationToken": BASE64.encode(format!("AWS:{password}").as_bytes()),
-            "expiresAt": moment(now + TOKEN_LIFE),
-            "proxyEndpoint": format!("https://{}", self.host()),
-        }]}))
-    }
-
     pub(super) fn check_name(&self, name: &str) -> Result<(), Refusal> {
         let length = name.chars().count();
         if !(2..=256).contains(&length) || !is_repository_name(name) {
@@ -186,7 +171,7 @@ impl Registry {
         Ok(())
     }
 
-    fn check_registry(&self, registry: Option<&str>) -> Result<(), Refusal> {
+    pub(super) fn check_registry(&self, registry: Option<&str>) -> Result<(), Refusal> {
         if registry.is_some_and(|registry| registry != self.account) {
             return Err(Refusal::invalid("registryId", "must be the registry of the caller's account"));
         }

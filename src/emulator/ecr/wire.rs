@@ -109,7 +109,7 @@ pub(super) struct Authorization {
     pub(super) registry_ids: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct PutImage {
     pub(super) registry_id: Option<String>,
@@ -118,6 +118,51 @@ pub(super) struct PutImage {
     pub(super) image_manifest_media_type: Option<String>,
     pub(super) image_tag: Option<String>,
     pub(super) image_digest: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct CheckLayers {
+    pub(super) registry_id: Option<String>,
+    pub(super) repository_name: String,
+    pub(super) layer_digests: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct UploadPart {
+    #[serde(default, rename = "registryId")]
+    pub(super) _registry_id: Option<String>,
+    pub(super) repository_name: String,
+    pub(super) upload_id: String,
+    pub(super) part_first_byte: u64,
+    pub(super) part_last_byte: u64,
+    pub(super) layer_part_blob: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct CompleteUpload {
+    #[serde(default, rename = "registryId")]
+    pub(super) _registry_id: Option<String>,
+    pub(super) repository_name: String,
+    pub(super) upload_id: String,
+    pub(super) layer_digests: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct LayerUrl {
+    pub(super) registry_id: Option<String>,
+    pub(super) repository_name: String,
+    pub(super) layer_digest: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Setting {
+    pub(super) name: String,
+    pub(super) value: Option<String>,
 }
 
 /// A digest, a tag, or both, which then must fit each other.

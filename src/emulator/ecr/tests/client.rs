@@ -46,6 +46,19 @@ fn tag(tag: &str) -> ImageIdentifier {
     ImageIdentifier::builder().image_tag(tag).build()
 }
 
+/// Uploads a layer and answers its digest.
+async fn push(client: &Client, content: &[u8]) -> String {
+    let begun = client.initiate_layer_upload().repository_name("shop").send().await.unwrap();
+    let upload = begun.upload_id().unwrap();
+    let part = client.upload_layer_part().repository_name("shop").upload_id(upload);
+    let part = part.part_first_byte(0).part_last_byte(content.len() as i64 - 1);
+    let sent = part.layer_part_blob(content.to_vec().into()).send().await.unwrap();
+    assert_eq!(sent.last_byte_received(), Some(content.len() as i64 - 1));
+    let ended = client.complete_layer_upload().repository_name("shop").upload_id(upload);
+    let ended = ended.layer_digests(digest_of(content)).send().await.unwrap();
+    ended.layer_digest().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn a_life_of_an_image_reads_right() {
     let client = client();
@@ -54,6 +67,9 @@ async fn a_life_of_an_image_reads_right() {
     assert_eq!(repository.image_tag_mutability(), Some(&ImageTagMutability::Mutable));
     assert_eq!(repository.created_at().unwrap().secs(), start().as_second());
 
+    for part in ["{}".to_owned(), layer("one")] {
+        push(&client, part.as_bytes()).await;
+    }
     let put = client.put_image().repository_name("shop").image_manifest(manifest("one")).image_tag("v1");
     let image = put.send().await.unwrap().image.unwrap();
     let digest = image.image_id().unwrap().image_digest().unwrap().to_owned();
@@ -87,6 +103,11 @@ async fn refusals_are_of_the_clients_own_types() {
     assert!(image.unwrap_err().into_service_error().is_image_not_found_exception());
     let policy = client.get_lifecycle_policy().repository_name("shop").send().await;
     assert!(policy.unwrap_err().into_service_error().is_lifecycle_policy_not_found_exception());
+    let image = client.put_image().repository_name("shop").image_manifest(manifest("one")).send().await;
+    assert!(image.unwrap_err().into_service_error().is_layers_not_found_exception());
+    let ended = client.complete_layer_upload().repository_name("shop").upload_id("u");
+    let ended = ended.layer_digests(digest_of("x")).send().await;
+    assert!(ended.unwrap_err().into_service_error().is_upload_not_found_exception());
     let unknown = client.describe_registry().send().await.unwrap_err().into_service_error();
     assert_eq!(unknown.code(), Some("InvalidAction"));
 }

@@ -2,14 +2,13 @@
 
 use serde_json::json;
 
-use super::super::images::digest_of;
 use super::*;
 
 #[test]
 fn a_digest_is_the_hash_of_the_manifest() {
     let mut given = Given::shop();
     let digest = given.put("one", "v1");
-    assert_eq!(digest, digest_of(&manifest("one")));
+    assert_eq!(digest, digest_of(manifest("one")));
     assert_eq!(given.registry.resolve("shop", "v1"), Some(digest.clone()));
     let body = json!({"repositoryName": "shop", "imageManifest": manifest("two"), "imageDigest": digest});
     assert_eq!(given.refusal("PutImage", body), "ImageDigestDoesNotMatchException");

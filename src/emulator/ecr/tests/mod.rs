@@ -1,10 +1,12 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::images::digest_of;
 use super::{Refusal, Registry, SameDigest};
 
 mod client;
 mod images;
+mod layers;
 mod policy;
 mod repositories;
 
@@ -45,9 +47,27 @@ impl Given {
 
     /// Puts an image whose content is `content` and answers its digest.
     fn put(&mut self, content: &str, tag: &str) -> String {
+        for part in ["{}".to_owned(), layer(content)] {
+            self.layer(part.as_bytes());
+        }
         let manifest = manifest(content);
         let body = json!({"repositoryName": "shop", "imageManifest": manifest, "imageTag": tag});
         self.call("PutImage", body)["image"]["imageId"]["imageDigest"].as_str().unwrap().to_owned()
+    }
+
+    /// Uploads a layer by ECR's own operations, if it is not there, and answers its digest.
+    fn layer(&mut self, content: &[u8]) -> String {
+        let digest = digest_of(content);
+        let checked = json!({"repositoryName": "shop", "layerDigests": [digest]});
+        if self.call("BatchCheckLayerAvailability", checked)["layers"][0]["layerAvailability"] == "AVAILABLE"
+        {
+            return digest;
+        }
+        let upload = self.call("InitiateLayerUpload", json!({"repositoryName": "shop"}))["uploadId"].clone();
+        self.call("UploadLayerPart", part(&upload, 0, content));
+        let completed = json!({"repositoryName": "shop", "uploadId": upload, "layerDigests": [digest]});
+        self.call("CompleteLayerUpload", completed);
+        digest
     }
 
     fn get(&mut self, ids: Value) -> Value {
@@ -69,9 +89,25 @@ impl Given {
     }
 }
 
+/// A layer of 40 bytes.
+fn layer(content: &str) -> String {
+    format!("{content:40}")
+}
+
+/// An image of 42 bytes: a configuration without content and one layer.
 fn manifest(content: &str) -> String {
-    json!({"schemaVersion": 2, "config": {"size": 1}, "layers": [{"size": 41, "digest": content}]})
-        .to_string()
+    let config = json!({"size": 2, "digest": digest_of("{}")});
+    let layer = json!({"size": 40, "digest": digest_of(layer(content))});
+    json!({"schemaVersion": 2, "config": config, "layers": [layer]}).to_string()
+}
+
+/// A request of UploadLayerPart.
+fn part(upload: &Value, first: usize, content: &[u8]) -> Value {
+    json!({
+        "repositoryName": "shop", "uploadId": upload, "partFirstByte": first,
+        "partLastByte": first + content.len() - 1,
+        "layerPartBlob": data_encoding::BASE64.encode(content),
+    })
 }
 
 fn rule(priority: i64, selection: Value) -> Value {
