@@ -200,7 +200,8 @@ pub(super) fn connect(path: &Path, access: Access, entropy: &Entropy) -> Result<
     // Waiting is done outside, where other tasks can go on meanwhile.
     connection.busy_timeout(std::time::Duration::ZERO)?;
     connection.set_prepared_statement_cache_capacity(64);
-    let found = layout_of(&connection)?;
+    // In one transaction: another process may lay the file out between two looks.
+    let found = layout_of(&*connection.transaction()?)?;
     if found.is_none() && !makes {
         return Err(Failure::other("there is no store here yet"));
     }
