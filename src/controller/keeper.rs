@@ -84,7 +84,15 @@ impl Keeping {
 
     async fn renew(&mut self, lease: Lease) -> Result<(), StoreError> {
         let sent = self.moment();
-        let renewed = self.keeper.store.renew(&lease).await?;
+        let renewed = match self.keeper.store.renew(&lease).await {
+            // The store goes on elsewhere, and perhaps under another leader.
+            Err(held @ StoreError::Held(_)) => {
+                self.lease = None;
+                self.keeper.switch.set(None);
+                return Err(held);
+            }
+            answer => answer?,
+        };
         if renewed.is_none() {
             tracing::warn!(epoch = lease.epoch, "the lease was lost");
         }

@@ -41,6 +41,8 @@ pub struct Settings {
     pub table: Duration,
     /// How long an item of a table is still there after its time to live.
     pub ttl_lag: Duration,
+    /// Bytes after which a page of a table's items ends; DynamoDB's is 1 MB.
+    pub page: usize,
     /// How the world reads what is not documented.
     pub readings: Readings,
     /// How many of each thing the account may have.
@@ -68,6 +70,7 @@ impl Default for Settings {
             tag_lag: Duration::ZERO,
             table: Duration::from_secs(10),
             ttl_lag: Duration::from_secs(48 * 3600),
+            page: 1024 * 1024,
             readings: Readings::default(),
             quotas: Quotas::default(),
             host: None,

@@ -233,7 +233,7 @@ impl World {
         self.now = self.now.max(settings.start);
         self.throttle = Throttle::new(settings.rate, self.now);
         self.faults.reseed(settings.seed);
-        self.tables.settle_in(&self.account, &settings.region, settings.table, settings.ttl_lag);
+        self.tables.settle_in(&self.account, &settings);
         self.settings = settings;
     }
 

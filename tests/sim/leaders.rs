@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use beansprout::controller::{Controller, Setup};
+use beansprout::controller::{Controller, Setup, Standing};
 use beansprout::emulator::{Fault, Kind};
+use beansprout::store::Sealed;
 use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
 
 use super::crew::Crew;
 use super::world::{Keep, Options, feature};
@@ -178,4 +180,23 @@ pub(super) async fn controllers_that_start_at_once_on_a_new_store_are_of_one_ins
     for controller in &started {
         assert_eq!(controller.introduction().installation, bound);
     }
+}
+
+/// A sealed store goes on elsewhere, so its lease is worth nothing, however much of it is left.
+pub(super) async fn who_leads_on_a_store_that_is_sealed_gives_up_with_the_next_renewal(keep: Keep) {
+    let mut crew = Crew::new(options(keep)).await;
+    let clock = crew.clock.clone();
+    let setup = crew.setup("one", &clock).await;
+    let switch = setup.switch.clone();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(Controller::start(setup).await.unwrap().run(stop.clone()));
+    crew.until_led_by("one", SECOND).await;
+    tokio::time::sleep(SECOND).await;
+    assert!(matches!(switch.standing(), Standing::Leads { .. }));
+    let seal = Sealed { to: "sqlite:/elsewhere".to_owned(), at: clock.now(), by: "alex".to_owned() };
+    crew.store.seal(seal).await.unwrap();
+    tokio::time::sleep(LEASE / 6 + SECOND).await;
+    assert_eq!(switch.standing(), Standing::Follows);
+    stop.cancel();
+    running.await.unwrap().unwrap();
 }

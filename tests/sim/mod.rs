@@ -28,6 +28,7 @@ macro_rules! scenarios {
             leaders::who_has_not_noticed_yet_that_the_lease_is_lost_writes_no_intent_and_calls_nothing,
             leaders::clocks_that_disagree_by_ten_minutes_make_no_second_leader,
             leaders::controllers_that_start_at_once_on_a_new_store_are_of_one_installation,
+            leaders::who_leads_on_a_store_that_is_sealed_gives_up_with_the_next_renewal,
             life::a_feature_comes_changes_expires_and_leaves_nothing,
         );
     };

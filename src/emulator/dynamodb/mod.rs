@@ -25,7 +25,6 @@ mod wire;
 mod write;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -34,6 +33,7 @@ use serde_json::Value;
 pub use refusal::Refusal;
 
 use super::fault::{Kind, Strike};
+use super::settings::Settings;
 use super::world::{Dice, signed};
 use about::Status;
 use table::Table;
@@ -48,6 +48,8 @@ struct Place {
     delay: SignedDuration,
     /// How long an expired item is still there.
     lag: SignedDuration,
+    /// Bytes after which a page of items ends.
+    page: usize,
 }
 
 /// The tables of one account in one region.
@@ -77,12 +79,13 @@ impl Moment<'_> {
 
 impl Tables {
     /// Takes over where it is and how fast it changes.
-    pub(crate) fn settle_in(&mut self, account: &str, region: &str, delay: Duration, lag: Duration) {
+    pub(crate) fn settle_in(&mut self, account: &str, settings: &Settings) {
         self.place = Place {
             account: account.to_owned(),
-            region: region.to_owned(),
-            delay: signed(delay),
-            lag: signed(lag),
+            region: settings.region.clone(),
+            delay: signed(settings.table),
+            lag: signed(settings.ttl_lag),
+            page: settings.page,
         };
     }
 

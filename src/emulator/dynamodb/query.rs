@@ -16,8 +16,6 @@ use super::value::{Item, item_json, read_item};
 use super::wire::Body;
 use super::{Moment, Tables};
 
-/// Bytes after which a page ends, before the filter.
-const PAGE: usize = 1024 * 1024;
 /// Members that both have.
 const COMMON: [&str; 11] = [
     "TableName",
@@ -46,6 +44,8 @@ struct Reading<'t> {
     counts: bool,
     consistent: bool,
     limit: Option<usize>,
+    /// Bytes after which a page ends, before the filter.
+    full: usize,
     start: Option<Key>,
 }
 
@@ -193,6 +193,7 @@ impl<'t> Reading<'t> {
             counts: select == Some("COUNT"),
             consistent: body.flag("ConsistentRead")?.unwrap_or(false),
             limit: body.number("Limit", 1, i64::from(i32::MAX))?,
+            full: tables.place.page,
             start,
         })
     }
@@ -243,7 +244,7 @@ impl<'t> Reading<'t> {
                     });
                 }
             }
-            if self.limit == Some(page.scanned) || page.bytes >= PAGE {
+            if self.limit == Some(page.scanned) || page.bytes >= self.full {
                 page.last = Some(key.clone());
                 break;
             }
