@@ -130,6 +130,7 @@ impl Verb {
             Verb::Approve(args) => writes(args.reason.dry_run),
             Verb::Adopt(args) => writes(args.reason.dry_run),
             Verb::Orphans(args) => writes(args.verb.as_ref().is_none_or(|verb| !verb.writes())),
+            Verb::Store(args) if args.only_reads() => Use::Reads,
             Verb::Store(_) => Use::Itself,
             Verb::Get(_)
             | Verb::Describe(_)

@@ -38,6 +38,13 @@ pub(super) enum StoreVerb {
     Claim(claim::ClaimArgs),
 }
 
+impl StoreArgs {
+    /// Whether it reads rows and says nothing of how the store stands.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self.verb, Some(StoreVerb::Export(_)))
+    }
+}
+
 impl StoreVerb {
     /// Whether a store that is not there is made.
     pub(super) fn makes(&self) -> bool {

@@ -265,6 +265,7 @@ async fn on_a_store_that_must_be_claimed_first_reading_works_and_writing_is_refu
         &["events"],
         &["guards"],
         &["orphans"],
+        &["store", "export"],
         &["pause", "--dry-run"],
         &["apply", "--dry-run", "-f", path.as_str()],
     ] {
