@@ -9,7 +9,7 @@ pub(super) fn the_example_specs_come_to_life(keep: Keep) {
     let mut names = Vec::new();
     for (image, name) in examples(specs) {
         let (repository, tag) = image.split_once(':').expect("a tag");
-        lab.push_image(repository, tag, &image);
+        lab.push_image(repository, tag);
         names.push((name, image));
     }
     assert!(names.len() >= 2, "{names:?}");
@@ -63,7 +63,7 @@ fn examples(folder: &str) -> Vec<(String, String)> {
 pub(super) fn a_changed_tag_goes_to_the_same_environment_once(keep: Keep) {
     let Some(lab) = lab_with(keep, 1.0) else { return };
     for tag in ["v1", "v2", "v3", "v4", "v5"] {
-        lab.push_image("shop-web", tag, tag);
+        lab.push_image("shop-web", tag);
     }
     let _controller = lab.controller();
     lab.apply("login.yaml", &spec("feature/login", "v1", "2d")).ok();
@@ -89,7 +89,7 @@ pub(super) fn a_changed_tag_goes_to_the_same_environment_once(keep: Keep) {
 
 pub(super) fn a_changed_variable_is_set_before_the_label(keep: Keep) {
     let Some(lab) = lab_with(keep, 4.0) else { return };
-    lab.push_image("shop-web", "v1", "v1");
+    lab.push_image("shop-web", "v1");
     let _controller = lab.controller();
     lab.apply(
         "login.yaml",

@@ -27,7 +27,7 @@ fn kills_at_any_moment_change_nothing_in_the_end() {
     println!("seed {seed}: SPROUT_TEST_SEED={seed} make test ARGS=kills_at_any_moment");
     let mut dice = fastrand::Rng::with_seed(seed);
     for tag in ["v1", "v2", "v3"] {
-        lab.push_image("shop-web", tag, tag);
+        lab.push_image("shop-web", tag);
     }
     let mut controller = lab.controller();
     let mut wanted: BTreeMap<String, String> = BTreeMap::new();

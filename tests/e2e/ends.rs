@@ -6,7 +6,7 @@ use crate::support::{eventually, never_within, secs};
 pub(super) fn when_the_time_is_over_nothing_is_left_and_only_news_brings_it_back(keep: Keep) {
     let Some(lab) = lab_with(keep, 8.0) else { return };
     for tag in ["v1", "v2"] {
-        lab.push_image("shop-web", tag, tag);
+        lab.push_image("shop-web", tag);
     }
     let _controller = lab.controller();
     let file = spec("feature/login", "v1", "1h");
@@ -53,7 +53,7 @@ pub(super) fn when_the_time_is_over_nothing_is_left_and_only_news_brings_it_back
 
 pub(super) fn renewal_during_teardown_is_told_the_truth(keep: Keep) {
     let Some(lab) = lab_with(keep, 1.0) else { return };
-    lab.push_image("shop-web", "v1", "v1");
+    lab.push_image("shop-web", "v1");
     let _controller = lab.controller();
     lab.apply("login.yaml", &spec("login", "v1", "1h")).ok();
     lab.wait_for("login", "ready", LONG).ok();
@@ -73,7 +73,7 @@ pub(super) fn renewal_during_teardown_is_told_the_truth(keep: Keep) {
 
 pub(super) fn an_extension_moves_the_end_and_a_protected_feature_has_none(keep: Keep) {
     let Some(lab) = lab_with(keep, 4.0) else { return };
-    lab.push_image("shop-web", "v1", "v1");
+    lab.push_image("shop-web", "v1");
     let _controller = lab.controller();
     lab.apply("a.yaml", &spec("extended", "v1", "1h")).ok();
     lab.apply("b.yaml", &spec("protected", "v1", "1h")).ok();
@@ -99,7 +99,7 @@ pub(super) fn an_extension_moves_the_end_and_a_protected_feature_has_none(keep: 
 
 pub(super) fn deletion_leaves_nothing_and_says_so(keep: Keep) {
     let Some(lab) = lab_with(keep, 4.0) else { return };
-    lab.push_image("shop-web", "v1", "v1");
+    lab.push_image("shop-web", "v1");
     let mut controller = lab.controller();
     lab.apply("login.yaml", &spec("login", "v1", "2d")).ok();
     lab.wait_for("login", "ready", LONG).ok();

@@ -7,7 +7,7 @@ use crate::support::eventually;
 fn after_a_failed_deployment_the_old_tag_is_deployed_again() {
     let Some(lab) = lab(4.0) else { return };
     for tag in ["v1", "v2-broken"] {
-        lab.push_image("shop-web", tag, tag);
+        lab.push_image("shop-web", tag);
     }
     let _controller = lab.controller();
     lab.apply("login.yaml", &spec("login", "v1", "2d")).ok();
@@ -40,7 +40,7 @@ fn shown(lab: &crate::support::Lab) -> String {
 #[test]
 fn a_missing_image_costs_no_environment() {
     let Some(lab) = lab(4.0) else { return };
-    lab.push_image("shop-web", "v1", "v1");
+    lab.push_image("shop-web", "v1");
     let _controller = lab.controller();
     lab.apply("login.yaml", &spec("login", "not-pushed-yet", "2d")).ok();
     eventually(LONG, "it says what it waits for", || {
@@ -51,7 +51,7 @@ fn a_missing_image_costs_no_environment() {
     assert_eq!(phase(&lab, "login"), "Pending");
     assert!(mutations(&lab, "CreateEnvironment").is_empty());
     assert!(mutations(&lab, "CreateApplicationVersion").is_empty());
-    lab.push_image("shop-web", "not-pushed-yet", "now it is");
+    lab.push_image("shop-web", "not-pushed-yet");
     lab.wait_for("login", "ready", LONG).ok();
 }
 
@@ -65,7 +65,7 @@ fn a_minute_of_bad_answers_does_no_harm() {
 fn bad_minute(kind: &str) {
     let Some(lab) = lab(10.0) else { return };
     for tag in ["v1", "v2"] {
-        lab.push_image("shop-web", tag, tag);
+        lab.push_image("shop-web", tag);
     }
     let _controller = lab.controller();
     for name in ["stays", "changes", "goes"] {

@@ -139,7 +139,7 @@ fn name(index: usize) -> String {
 fn lab_on_tables() -> Option<Lab> {
     let lab = lab_with(Keep::Tables, 20.0)?;
     for tag in TAGS {
-        lab.push_image("shop-web", tag, tag);
+        lab.push_image("shop-web", tag);
     }
     Some(lab)
 }

@@ -9,7 +9,7 @@ use crate::support::{Lab, eventually, secs};
 #[test]
 fn what_was_terminated_from_outside_is_healed() {
     let Some(lab) = lab(4.0) else { return };
-    lab.push_image("shop-web", "v1", "v1");
+    lab.push_image("shop-web", "v1");
     let _controller = lab.controller();
     lab.apply("login.yaml", &spec("feature/login", "v1", "2d")).ok();
     lab.wait_for("feature/login", "ready", LONG).ok();
@@ -34,7 +34,7 @@ fn what_was_terminated_from_outside_is_healed() {
 #[test]
 fn foreign_environments_are_never_touched() {
     let Some(lab) = lab(4.0) else { return };
-    lab.push_image("shop-web", "v1", "v1");
+    lab.push_image("shop-web", "v1");
     // Learn the name that the feature will have, and give it to a stranger.
     let mut controller = lab.controller();
     lab.apply("login.yaml", &spec("feature/login", "v1", "2d")).ok();
@@ -102,7 +102,7 @@ fn arn_of(lab: &Lab, id: &str) -> String {
 #[test]
 fn a_second_or_emptied_store_destroys_nothing() {
     let Some(lab) = lab(4.0) else { return };
-    lab.push_image("shop-web", "v1", "v1");
+    lab.push_image("shop-web", "v1");
     let mut controller = lab.controller();
     for name in ["one", "two", "three"] {
         lab.apply(&format!("{name}.yaml"), &spec(name, "v1", "2d")).ok();

@@ -42,7 +42,7 @@ fn five_mistakes_are_five_and_nothing_is_applied() {
 fn an_unreadable_row_freezes_its_feature_alone() {
     let Some(lab) = lab(4.0) else { return };
     for tag in ["v1", "v2"] {
-        lab.push_image("shop-web", tag, tag);
+        lab.push_image("shop-web", tag);
     }
     let _controller = lab.controller();
     lab.apply("a.yaml", &spec("sick", "v1", "1h")).ok();

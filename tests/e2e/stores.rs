@@ -47,8 +47,8 @@ fn lose(lab: &Lab) {
 #[test]
 fn after_a_lost_store_people_adopt_what_they_need_and_delete_the_rest() {
     let Some(lab) = lab(4.0) else { return };
-    lab.push_image("shop-web", "v1", "v1");
-    lab.push_image("shop-web", "v2", "v2");
+    lab.push_image("shop-web", "v1");
+    lab.push_image("shop-web", "v2");
     let mut controller = lab.controller();
     for name in ["one", "two"] {
         lab.apply(&format!("{name}.yaml"), &spec(name, "v1", "2d")).ok();
@@ -101,7 +101,7 @@ fn after_a_lost_store_people_adopt_what_they_need_and_delete_the_rest() {
 #[test]
 fn a_store_restored_from_a_backup_is_read_only_until_somebody_claims_it() {
     let Some(lab) = lab(4.0) else { return };
-    lab.push_image("shop-web", "v1", "v1");
+    lab.push_image("shop-web", "v1");
     let mut controller = lab.controller();
     lab.apply("early.yaml", &spec("early", "v1", "2d")).ok();
     lab.wait_for("early", "ready", LONG).ok();

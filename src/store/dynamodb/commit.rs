@@ -68,12 +68,11 @@ impl DynamoStore {
                 return Err(error);
             }
         };
-        if !wanted.acted && (actions.is_empty() || fence.is_none() && actions.len() == 1) {
-            // A single write goes out by itself after a look at the head row.
-            // Whoever seals the store in between is followed by this one
-            // write, within its deadline: `sprout store copy` seals first and
-            // waits before it reads. What may never be late has a fence, and
-            // is checked in its transaction.
+        let by_itself = !wanted.acted && (actions.is_empty() || fence.is_none() && actions.len() == 1);
+        if by_itself {
+            // A single write goes out by itself, between two looks at the head
+            // row. What may never be late has a fence, and is checked in its
+            // transaction.
             self.head().await?.check(&self.here, fence)?;
         } else {
             actions.insert(0, self.head_action(fence, wanted.acted));
@@ -93,6 +92,11 @@ impl DynamoStore {
             (!matches!(folded.outcome, Outcome::Check)).then(|| name.clone())
         };
         self.announce(&wanted.rows.iter().filter_map(written).collect()).await;
+        if by_itself && !actions.is_empty() {
+            // Whoever sealed the store in between may have read it before this
+            // write came; who wrote is told, and writes again at the new place.
+            self.head().await?.check(&self.here, fence)?;
+        }
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use beansprout::model::{FeatureName, Phase};
-use beansprout::store::{Batch, Expect, Fence, Scope, Store, Write};
+use beansprout::store::{Batch, Expect, Fence, Hold, Scope, Sealed, Store, StoreError, Write};
 use jiff::SignedDuration;
 
 use super::wire::Trouble::{After, LeaveAll, LoseReply, Refuse};
@@ -33,6 +33,18 @@ async fn an_own_write_whose_reply_was_lost_is_recognised() {
     let gone = Write::DeleteSpec { feature: "a".into(), expect: Expect::Version(version) };
     commit(&store, vec![gone]).await.unwrap();
     assert_eq!(image_of(&store, "a").await, None);
+    assert!(wire.is_calm());
+}
+
+#[tokio::test]
+async fn a_single_write_that_a_seal_overtook_is_told_so() {
+    let Some(tables) = moto() else { return };
+    let (store, wire) = tables.open_on_a_wire().await;
+    let other = tables.open_quickly().await;
+    let seal = Sealed { to: "sqlite:/elsewhere".to_owned(), at: moment(), by: "alex".to_owned() };
+    wire.trouble("PutItem", After(Box::pin(async move { other.seal(seal).await.unwrap() })));
+    let outcome = commit(&store, vec![put_spec("a", "shop-web:1", Expect::Absent)]).await;
+    assert!(matches!(outcome, Err(StoreError::Held(Hold::Sealed(_)))), "{outcome:?}");
     assert!(wire.is_calm());
 }
 

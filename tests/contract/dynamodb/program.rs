@@ -56,7 +56,7 @@ fn a_row_of_the_aws_cli_becomes_an_environment_and_goes_with_it() {
     lab.desk_mut().set("AWS_ENDPOINT_URL_DYNAMODB", &tables.endpoint);
     lab.speed(20.0);
     lab.sprout(&["init"]).ok();
-    lab.push_image("shop-web", "1", "one");
+    lab.push_image("shop-web", "1");
     let mut controller = lab.controller();
     let aws = |arguments: &[&str]| {
         let endpoint = ["--endpoint-url", tables.endpoint.as_str(), "--region", super::REGION];
