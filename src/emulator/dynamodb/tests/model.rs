@@ -91,7 +91,9 @@ fn sizes_indexes_and_the_past_stay_true_to_the_items() {
     for seed in 0..20 {
         let mut draw = fastrand::Rng::with_seed(seed);
         let now = Timestamp::constant(1_767_603_600, 0);
-        let mut given = Given { tables: Tables::default(), dice: Dice::default(), now };
+        let mut tables = Tables::default();
+        tables.settle_in("123456789012", &Settings::default());
+        let mut given = Given { tables, dice: Dice::default(), now };
         let table = json!({
             "TableName": "shop", "BillingMode": "PAY_PER_REQUEST",
             "AttributeDefinitions": [
