@@ -51,7 +51,7 @@ fn main() {
     let cadence = Cadence::default();
     println!(
         "\nIn the world's time, which stands still while anybody computes; the store is asked every {:?}, the lease's \
-         row every {:?}, and a lease lasts {}:",
+         row every {:?}, and a lease lasts {:#}:",
         cadence.store,
         cadence.watch,
         Options::default().lease
@@ -188,6 +188,9 @@ async fn successions(keep: Keep, name: &str) {
             }
             crew.start(leader).await;
             std::mem::swap(&mut leader, &mut next);
+        }
+        for name in [leader, next] {
+            crew.ask_to_stop(name).await.expect("it ends");
         }
         shown(name, what, times);
     }
