@@ -2,6 +2,8 @@
 //! function is one block of the table "intent kind × what is observed →
 //! verdict" in ARCHITECTURE, arm by arm.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::adopt;
@@ -10,10 +12,14 @@ use super::evidence::{failure_event, has_success, same_value};
 use super::guards::Budget;
 use super::locate::Seen;
 use super::policy::{ABSENCE, BLANK, NOT_NOW, PREFLIGHT, SETTLE, backoff, pace_key};
+use super::wanted::VARIABLES;
 use crate::model::{
     Answer, Attempt, Deployed, Environment, EnvironmentStatus, Failure, Health, Intent, IntentKind, Life,
-    Refusal, RefusalClass, Reply, Severity, Snapshot,
+    OptionKey, Refusal, RefusalClass, Reply, Severity, Snapshot,
 };
+
+/// Options and their values.
+type Options = BTreeMap<OptionKey, String>;
 
 /// What becomes of an intent.
 pub(super) enum Verdict {
@@ -156,7 +162,9 @@ fn configure(draft: &Draft, intent: &Intent, seen: &Seen, snapshot: &Snapshot) -
     let read = snapshot.options.get(&environment.id);
     match (read, wanted) {
         (Some(Answer::Known(live)), Some(wanted)) => {
-            let confirmed = wanted.iter().all(|(key, value)| same_value(live.get(key), value));
+            let shown = wanted.iter().all(|(key, value)| same_value(live.get(key), value));
+            let failed = failure_event(intent, environment, snapshot).is_some();
+            let confirmed = shown && is_removed(draft, wanted, live, failed);
             if confirmed && (moved(intent, environment) || overdue(intent, SETTLE, snapshot)) {
                 return Verdict::Applied;
             }
@@ -172,6 +180,16 @@ fn configure(draft: &Draft, intent: &Intent, seen: &Seen, snapshot: &Snapshot) -
         _ => {}
     }
     update_outcome(intent, environment, snapshot, "Beanstalk kept the previous settings.")
+}
+
+/// Whether what we once set and no longer want is gone. A variable is gone
+/// when it is not shown; another option shows its default then, which may be
+/// the very value that we had set, so that only a failure tells.
+fn is_removed(draft: &Draft, wanted: &Options, live: &Options, failed: bool) -> bool {
+    let applied = draft.record.identity.ledger.as_ref().map(|ledger| &ledger.applied);
+    let mut unwanted =
+        applied.into_iter().flat_map(|applied| applied.keys().filter(|key| !wanted.contains_key(key)));
+    unwanted.all(|key| !live.contains_key(key) || (key.namespace != VARIABLES && !failed))
 }
 
 /// Whether an update that shows no success failed, never arrived, or needs

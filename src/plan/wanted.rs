@@ -15,7 +15,7 @@ use crate::model::{
 };
 
 /// Namespace of an application's variables.
-const VARIABLES: &str = "aws:elasticbeanstalk:application:environment";
+pub(super) const VARIABLES: &str = "aws:elasticbeanstalk:application:environment";
 
 /// The application that a specification means.
 pub(super) fn application(feature: &Feature, policy: &Policy) -> Option<ApplicationName> {

@@ -111,6 +111,30 @@ async fn settings_that_fail_are_reverted_told_and_tried_three_times() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_removal_that_fails_is_not_taken_for_done() {
+    let trap = Trap::given_ready(&["feature/login"]).await;
+    trap.apply(with_variables("login-41", &[("FLAGS", "on")])).await;
+    let id = trap.environment_of("feature/login").await.id;
+    trap.expect("the flag is there", async |sim: &Sim| {
+        let flag = sim.emulator.with(|world| world.environments[&id].setting(VARIABLES, "FLAGS").is_some());
+        flag && runs(sim, "feature/login", "login-41").await
+    })
+    .await;
+
+    // Nothing is set, so all that is wanted is shown, whatever became of the update.
+    trap.aws(|world| world.breakages.push(breakage(Stage::Configure, "f-")));
+    trap.apply(with_variables("login-42", &[])).await;
+    trap.expect("it is told", async |sim: &Sim| {
+        sim.status("feature/login").await.unwrap().happened.contains("settings")
+    })
+    .await;
+    trap.aws(|world| world.breakages.clear());
+    trap.expect("the new image", async |sim: &Sim| runs(sim, "feature/login", "login-42").await).await;
+    assert_eq!(trap.environment_of("feature/login").await.setting(VARIABLES, "FLAGS"), None);
+    trap.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_option_that_no_platform_knows_is_refused_for_good() {
     let trap = Trap::given_ready(&["feature/login"]).await;
     let mut wanted = feature("feature/login", "login-41", "2d");
